@@ -1,0 +1,1 @@
+//! Program a chip and run inputs through it; count what happened.

@@ -1,0 +1,1 @@
+//! Cut layers into blocks and fragments and place them on crossbars and tiles: a plan.

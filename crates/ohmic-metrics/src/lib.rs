@@ -1,0 +1,1 @@
+//! Reduce runs to a record: accuracy with interval, signal-to-noise ratios, energy, latency and area.

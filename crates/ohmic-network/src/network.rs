@@ -1,0 +1,169 @@
+//! The network: a list of layers in the order they run, each naming where its inputs come from.
+
+use crate::Error;
+use crate::layer::Layer;
+
+/// Shape of one sample, without the batch: `[channels, height, width]` or `[features]`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Shape(pub Vec<usize>);
+
+impl Shape {
+    /// Number of values in one sample.
+    pub fn len(&self) -> usize {
+        self.0.iter().product()
+    }
+
+    /// Whether a sample holds no value.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+impl std::fmt::Display for Shape {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let parts: Vec<String> = self.0.iter().map(ToString::to_string).collect();
+        write!(f, "{}", parts.join("x"))
+    }
+}
+
+/// A batch of samples of one shape, sample after sample, row-major.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Tensor {
+    /// Number of samples.
+    pub batch: usize,
+    /// Shape of each sample.
+    pub shape: Shape,
+    /// `batch * shape.len()` values.
+    pub data: Vec<f32>,
+}
+
+impl Tensor {
+    /// A batch from its values.
+    ///
+    /// # Panics
+    /// `data.len() == batch * shape.len()`.
+    pub fn new(batch: usize, shape: Shape, data: Vec<f32>) -> Self {
+        assert_eq!(data.len(), batch * shape.len(), "{batch} samples of {shape}");
+        Self { batch, shape, data }
+    }
+
+    /// A batch of zeros.
+    pub fn zeros(batch: usize, shape: Shape) -> Self {
+        let data = vec![0.0; batch * shape.len()];
+        Self { batch, shape, data }
+    }
+
+    /// The values of one sample.
+    pub fn sample(&self, index: usize) -> &[f32] {
+        let n = self.shape.len();
+        &self.data[index * n..(index + 1) * n]
+    }
+}
+
+/// Index of a layer in its network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct LayerId(pub u32);
+
+/// Where a layer takes one of its inputs from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// The network's input.
+    Input,
+    /// The output of an earlier layer.
+    Layer(LayerId),
+}
+
+/// One layer of a network and its place in it.
+#[derive(Debug)]
+pub struct Node {
+    /// Name from the model file, unique in the network.
+    pub name: String,
+    /// What it computes.
+    pub layer: Box<dyn Layer>,
+    /// Where its inputs come from; always earlier nodes.
+    pub inputs: Vec<Source>,
+    /// Shape of its result.
+    pub shape: Shape,
+}
+
+/// A trained network: shapes checked, layers in running order.
+#[derive(Debug)]
+pub struct Network {
+    /// Name from the model file.
+    pub name: String,
+    /// Shape of one input sample.
+    pub input: Shape,
+    /// The layers; a layer's inputs come before it. The last one is the output (class scores).
+    pub nodes: Vec<Node>,
+    /// blake3 of everything that decides its answers (structure and weights), hex.
+    pub hash: String,
+}
+
+/// Whoever computes the matrix products of a network: the digital reference or a chip.
+pub trait MvmEngine {
+    /// The output of the layer `id` (which has an `mvm()`), for `input`. `first_sample` is the index
+    /// of the batch's first sample in the data set, so that noise is drawn by address.
+    fn mvm(&mut self, id: LayerId, node: &Node, input: &Tensor, first_sample: usize)
+    -> Result<Tensor, Error>;
+
+    /// Called with each layer's output once it is known. Does nothing unless overridden.
+    fn observe(&mut self, _id: LayerId, _node: &Node, _output: &Tensor) {}
+}
+
+impl Network {
+    /// The network's output for a batch, its matrix products computed by `engine`. Intermediate
+    /// results are dropped after their last use.
+    pub fn forward(
+        &self,
+        input: &Tensor,
+        first_sample: usize,
+        engine: &mut dyn MvmEngine,
+    ) -> Result<Tensor, Error> {
+        let mut last_use = vec![0; self.nodes.len()];
+        for (i, node) in self.nodes.iter().enumerate() {
+            for source in &node.inputs {
+                if let Source::Layer(id) = source {
+                    last_use[id.0 as usize] = i;
+                }
+            }
+        }
+        let mut results: Vec<Option<Tensor>> = Vec::with_capacity(self.nodes.len());
+        for (i, node) in self.nodes.iter().enumerate() {
+            let inputs: Vec<&Tensor> = node
+                .inputs
+                .iter()
+                .map(|source| match source {
+                    Source::Input => input,
+                    Source::Layer(id) => results[id.0 as usize]
+                        .as_ref()
+                        .expect("inputs come earlier and are kept to their last use"),
+                })
+                .collect();
+            let id = LayerId(i as u32);
+            let output = if node.layer.mvm().is_some() {
+                engine.mvm(id, node, inputs[0], first_sample)?
+            } else {
+                node.layer.run(&inputs)
+            };
+            engine.observe(id, node, &output);
+            results.push(Some(output));
+            for source in &node.inputs {
+                if let Source::Layer(id) = source
+                    && last_use[id.0 as usize] == i
+                {
+                    results[id.0 as usize] = None;
+                }
+            }
+        }
+        Ok(results.pop().flatten().expect("a network has at least one layer"))
+    }
+
+    /// The layers that run on crossbars, in order.
+    pub fn mvm_layers(&self) -> impl Iterator<Item = (LayerId, &Node)> {
+        self.nodes
+            .iter()
+            .enumerate()
+            .filter(|(_, node)| node.layer.mvm().is_some())
+            .map(|(i, node)| (LayerId(i as u32), node))
+    }
+}

@@ -1,0 +1,74 @@
+//! The arithmetic that decides speed, and the only `unsafe` of the workspace.
+//!
+//! [`scalar`](mod@scalar) is the specification; every other form gives the same bits and is tested
+//! against it. The level is chosen once for the process, see [`level`].
+#![allow(unsafe_code)]
+
+mod gemm;
+mod normal;
+mod scalar;
+
+pub use gemm::{Op, gemm_f32};
+pub(crate) use normal::fill_normal;
+
+/// The instruction sets that kernels are written for, from slowest to fastest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Level {
+    /// Plain Rust: the specification.
+    Scalar,
+    /// AVX2 with FMA.
+    Avx2,
+    /// AVX-512 F, BW, DQ, VL and VNNI.
+    Avx512,
+}
+
+impl Level {
+    /// The name used by the knob `OHMIC_KERNEL` and in manifests.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Scalar => "scalar",
+            Self::Avx2 => "avx2",
+            Self::Avx512 => "avx512",
+        }
+    }
+
+    /// Every level this machine can run, slowest first.
+    pub fn available() -> Vec<Self> {
+        let mut levels = vec![Self::Scalar];
+        #[cfg(target_arch = "x86_64")]
+        {
+            if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
+                levels.push(Self::Avx2);
+                if ["avx512f", "avx512bw", "avx512dq", "avx512vl", "avx512vnni"].iter().all(|f| match *f {
+                    "avx512f" => is_x86_feature_detected!("avx512f"),
+                    "avx512bw" => is_x86_feature_detected!("avx512bw"),
+                    "avx512dq" => is_x86_feature_detected!("avx512dq"),
+                    "avx512vl" => is_x86_feature_detected!("avx512vl"),
+                    _ => is_x86_feature_detected!("avx512vnni"),
+                }) {
+                    levels.push(Self::Avx512);
+                }
+            }
+        }
+        levels
+    }
+}
+
+static LEVEL: std::sync::OnceLock<Level> = std::sync::OnceLock::new();
+
+/// The level in use: the fastest this machine has, unless [`force_level`] was called first.
+pub fn level() -> Level {
+    *LEVEL.get_or_init(|| Level::available().pop().unwrap_or(Level::Scalar))
+}
+
+/// Fixes the level for the rest of the process. Results do not depend on it, only speed does.
+///
+/// # Errors
+/// The level is not available on this machine, or another one is already in use.
+pub fn force_level(wanted: Level) -> Result<(), String> {
+    if !Level::available().contains(&wanted) {
+        return Err(format!("this machine cannot run {} kernels", wanted.name()));
+    }
+    let used = *LEVEL.get_or_init(|| wanted);
+    if used == wanted { Ok(()) } else { Err(format!("{} kernels are already in use", used.name())) }
+}

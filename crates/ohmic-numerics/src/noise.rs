@@ -1,0 +1,251 @@
+//! Random numbers by address: a value is a pure function of seed, purpose, place, draw and cell.
+//!
+//! The generator is Philox4x32-10 (Salmon, Moraes, Dror, Shaw, "Parallel random numbers: as easy as
+//! 1, 2, 3", SC 2011), checked against the authors' known answers. Nothing here has state, so
+//! threads, batch size, order and resuming cannot change a draw. The normal deviate is Box-Muller
+//! on fixed `f32` polynomials: additions, multiplications and a square root in a fixed order, the
+//! same bits on every machine and at every SIMD width.
+
+/// The root of all randomness of one run. Required in every run and sweep file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Seed(pub u64);
+
+/// The physical cause that a number is drawn for. One cause switched off leaves the others' draws
+/// as they were.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum Purpose {
+    /// Device-to-device spread, once a chip.
+    Device = 1,
+    /// Programming error, once a programming.
+    Program = 2,
+    /// Drift and retention, once an elapsed time.
+    Age = 3,
+    /// Read noise, once an MVM.
+    Read = 4,
+    /// Converter noise, once a conversion.
+    Converter = 5,
+    /// Stuck cells, once a chip.
+    Fault = 6,
+    /// Algorithm-level noise on MVM outputs.
+    Output = 7,
+    /// Bit flips of stored words.
+    Storage = 8,
+    /// Weights before training, order of samples, augmentation.
+    Training = 9,
+    /// Generated data sets.
+    Data = 10,
+}
+
+/// Where in the machine a number is drawn: layer and block (or any two indices that name a place).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Site {
+    /// Layer index, below 2^24.
+    pub layer: u32,
+    /// Block index within the layer.
+    pub block: u32,
+}
+
+/// The address of a run of consecutive cells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cells {
+    /// Layer and block.
+    pub site: Site,
+    /// Index of the first cell.
+    pub first: u32,
+}
+
+/// A source of random numbers by address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Noise {
+    key: [u32; 2],
+}
+
+/// One Philox4x32-10 block: four words, a pure function of counter and key.
+#[inline(always)]
+pub fn philox4x32_10(mut c: [u32; 4], key: [u32; 2]) -> [u32; 4] {
+    let (mut k0, mut k1) = (key[0], key[1]);
+    for _ in 0..10 {
+        let p0 = u64::from(c[0]) * 0xD251_1F53;
+        let p1 = u64::from(c[2]) * 0xCD9E_8D57;
+        c = [(p1 >> 32) as u32 ^ c[1] ^ k0, p1 as u32, (p0 >> 32) as u32 ^ c[3] ^ k1, p0 as u32];
+        k0 = k0.wrapping_add(0x9E37_79B9);
+        k1 = k1.wrapping_add(0xBB67_AE85);
+    }
+    c
+}
+
+impl Noise {
+    /// The source that belongs to a seed.
+    pub fn new(seed: Seed) -> Self {
+        Self { key: [seed.0 as u32, (seed.0 >> 32) as u32] }
+    }
+
+    /// An independent source for one instance (a chip, a trial): the key is hashed with the index.
+    pub fn instance(&self, index: u32) -> Self {
+        let w = philox4x32_10([index, 0x6f68_6d69, 0x6363_6869, 0x7000_0000], self.key);
+        Self { key: [w[0], w[1]] }
+    }
+
+    #[inline(always)]
+    fn block(&self, purpose: Purpose, at: Site, draw: u32, quad: u32) -> [u32; 4] {
+        let high = (purpose as u32) << 24 | (at.layer & 0x00ff_ffff);
+        philox4x32_10([quad, draw, at.block, high], self.key)
+    }
+
+    /// 32 uniformly random bits at an address.
+    pub fn bits(&self, purpose: Purpose, at: Site, draw: u32, cell: u32) -> u32 {
+        self.block(purpose, at, draw, cell >> 2)[(cell & 3) as usize]
+    }
+
+    /// A uniform deviate in the open interval (0, 1) at an address.
+    pub fn uniform(&self, purpose: Purpose, at: Site, draw: u32, cell: u32) -> f64 {
+        (f64::from(self.bits(purpose, at, draw, cell)) + 0.5) * (1.0 / 4_294_967_296.0)
+    }
+
+    /// A standard normal deviate at an address. Cell `4q + i` is the i-th of the four deviates that
+    /// Box-Muller makes of counter `q`, so [`Noise::fill_normal`] gives the same values.
+    pub fn normal(&self, purpose: Purpose, at: Site, draw: u32, cell: u32) -> f32 {
+        quad_normals(self.block(purpose, at, draw, cell >> 2))[(cell & 3) as usize]
+    }
+
+    /// Standard normal deviates for consecutive cells from `at.first`.
+    pub fn fill_normal(&self, purpose: Purpose, at: Cells, draw: u32, out: &mut [f32]) {
+        let high = (purpose as u32) << 24 | (at.site.layer & 0x00ff_ffff);
+        crate::kernel::fill_normal(self.key, [draw, at.site.block, high], at.first, out);
+    }
+}
+
+/// ln(x) for x in (0, 1]: exponent and mantissa apart, then the series of atanh. Error below 2e-7.
+#[inline(always)]
+pub(crate) fn ln_unit(x: f32) -> f32 {
+    let bits = x.to_bits();
+    // mantissa in [sqrt(1/2), sqrt(2))
+    let shifted = bits.wrapping_sub(0x3f35_04f3);
+    let exponent = (shifted as i32) >> 23;
+    let mantissa = f32::from_bits((shifted & 0x007f_ffff).wrapping_add(0x3f35_04f3));
+    let s = (mantissa - 1.0) / (mantissa + 1.0);
+    let z = s * s;
+    // 2 atanh(s) = 2 s (1 + z/3 + z^2/5 + z^3/7 + z^4/9), |s| < 0.1716
+    let series = 2.0 + z * (0.666_666_7 + z * (0.4 + z * (0.285_714_3 + z * 0.222_222_22)));
+    exponent as f32 * std::f32::consts::LN_2 + s * series
+}
+
+/// (cos, sin) of pi * t for t in [-1, 1), by Taylor polynomials on |f| <= 1/2 with the sign of the
+/// half turn taken off. Error below 4e-7.
+#[inline(always)]
+pub(crate) fn cos_sin_pi(t: f32) -> (f32, f32) {
+    // the nearest integer of t is -1, 0 or 1
+    let n = (if t > 0.5 { 1.0 } else { 0.0 }) - (if t < -0.5 { 1.0 } else { 0.0f32 });
+    let f = t - n;
+    let z = f * f;
+    // pi^k / k!
+    let sin = f
+        * (3.141_592_7
+            + z * (-5.167_712_7
+                + z * (2.550_164 + z * (-0.599_264_5 + z * (0.082_145_89 + z * -0.007_370_43)))));
+    let cos = 1.0
+        + z * (-4.934_802_2
+            + z * (4.058_712
+                + z * (-1.335_262_8 + z * (0.235_330_63 + z * (-0.025_806_89 + z * 0.001_929_574)))));
+    let sign = 1.0 - 2.0 * (n * n);
+    (sign * cos, sign * sin)
+}
+
+/// Four standard normal deviates from four words: Box-Muller twice.
+#[inline(always)]
+pub(crate) fn quad_normals(w: [u32; 4]) -> [f32; 4] {
+    let mut out = [0.0; 4];
+    for half in 0..2 {
+        // (0, 1]: 24 bits would end the tails at 5.8 sigma; 32 bits rounded to f32 reach 6.6
+        let u = (w[2 * half] as f32 + 0.5) * (1.0 / 4_294_967_296.0);
+        let radius = (-2.0 * ln_unit(u)).max(0.0).sqrt();
+        let (c, s) = cos_sin_pi(w[2 * half + 1] as i32 as f32 * (1.0 / 2_147_483_648.0));
+        out[2 * half] = radius * c;
+        out[2 * half + 1] = radius * s;
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Random123's kat_vectors for philox4x32 with 10 rounds.
+    #[test]
+    fn philox_known_answers() {
+        assert_eq!(philox4x32_10([0; 4], [0; 2]), [0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8]);
+        assert_eq!(
+            philox4x32_10([u32::MAX; 4], [u32::MAX; 2]),
+            [0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd]
+        );
+        assert_eq!(
+            philox4x32_10([0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344], [0xa4093822, 0x299f31d0]),
+            [0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1]
+        );
+    }
+
+    #[test]
+    fn filled_equals_single_at_any_offset() {
+        let noise = Noise::new(Seed(7));
+        let site = Site { layer: 3, block: 9 };
+        for first in [0u32, 1, 2, 3, 5, 30] {
+            for len in [0usize, 1, 3, 4, 15, 16, 17, 63, 64, 65, 200] {
+                let mut out = vec![0.0; len];
+                noise.fill_normal(Purpose::Program, Cells { site, first }, 2, &mut out);
+                for (i, &v) in out.iter().enumerate() {
+                    let one = noise.normal(Purpose::Program, site, 2, first + i as u32);
+                    assert_eq!(v.to_bits(), one.to_bits(), "first {first} len {len} i {i}");
+                }
+            }
+        }
+    }
+
+    /// Moments and tails of 4 M deviates: each bound is about five standard errors of the estimate.
+    #[test]
+    fn moments_and_tails() {
+        let noise = Noise::new(Seed(1));
+        let n = 1usize << 22;
+        let mut z = vec![0.0; n];
+        noise.fill_normal(Purpose::Read, Cells { site: Site { layer: 0, block: 0 }, first: 0 }, 0, &mut z);
+        let m = |p: i32| z.iter().map(|&v| f64::from(v).powi(p)).sum::<f64>() / n as f64;
+        assert!(m(1).abs() < 2.5e-3, "mean {}", m(1));
+        assert!((m(2) - 1.0).abs() < 3.5e-3, "variance {}", m(2));
+        assert!(m(3).abs() < 1e-2, "skew {}", m(3));
+        assert!((m(4) - 3.0).abs() < 2.5e-2, "kurtosis {}", m(4));
+        // P(|z| > t) from the complementary error function
+        for (t, p) in [(1.0, 0.317_310_5), (2.0, 0.045_500_26), (3.0, 2.699_796e-3), (4.0, 6.334_248e-5)] {
+            let count = z.iter().filter(|v| f64::from(v.abs()) > t).count() as f64;
+            let want = p * n as f64;
+            assert!((count - want).abs() < 5.0 * want.sqrt() + 1.0, "beyond {t}: {count}, expected {want}");
+        }
+    }
+
+    #[test]
+    fn polynomials_are_close() {
+        for i in 1..=100_000u32 {
+            let x = i as f32 / 100_000.0;
+            assert!(
+                (f64::from(ln_unit(x)) - f64::from(x).ln()).abs() < 4e-7 * (1.0 - f64::from(x).ln()),
+                "{x}"
+            );
+            let t = 2.0 * x - 1.0;
+            if t < 1.0 {
+                let (c, s) = cos_sin_pi(t);
+                let a = f64::from(t) * std::f64::consts::PI;
+                assert!((f64::from(c) - a.cos()).abs() < 1e-6, "cos {t} {c}");
+                assert!((f64::from(s) - a.sin()).abs() < 1e-6, "sin {t} {s}");
+            }
+        }
+    }
+
+    #[test]
+    fn purposes_and_instances_differ() {
+        let noise = Noise::new(Seed(5));
+        let at = Site { layer: 1, block: 2 };
+        let a = noise.normal(Purpose::Program, at, 0, 0);
+        assert_ne!(a.to_bits(), noise.normal(Purpose::Read, at, 0, 0).to_bits());
+        assert_ne!(a.to_bits(), noise.instance(1).normal(Purpose::Program, at, 0, 0).to_bits());
+        assert_ne!(noise.instance(0), noise.instance(1));
+    }
+}

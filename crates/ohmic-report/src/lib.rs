@@ -1,0 +1,1 @@
+//! A results table becomes figures and a self-contained page.

@@ -1,0 +1,1 @@
+//! Flat results: columns with name, unit and meaning; records, tables; CSV, Parquet, JSON; the crash-safe store.

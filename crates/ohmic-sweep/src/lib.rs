@@ -1,0 +1,1 @@
+//! A sweep file becomes points, points become records: in parallel, resumable.

@@ -1,0 +1,1 @@
+//! Train networks: layer-wise backward, optimizers, recipes.
