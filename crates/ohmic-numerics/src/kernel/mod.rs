@@ -4,11 +4,48 @@
 //! against it. The level is chosen once for the process, see [`level`].
 #![allow(unsafe_code)]
 
+/// Compiles one body three times, with wider vectors switched on, and calls the one of its `level`.
+/// The body must be `inline(always)` and give the same bits at any vector width.
+macro_rules! by_level {
+    (fn $name:ident($($arg:ident: $type:ty),*) -> $out:ty = $body:path) => {
+        fn $name(level: $crate::kernel::Level, $($arg: $type),*) -> $out {
+            #[cfg(target_arch = "x86_64")]
+            {
+                #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
+                fn avx512($($arg: $type),*) -> $out {
+                    $body($($arg),*)
+                }
+                #[target_feature(enable = "avx2,fma")]
+                fn avx2($($arg: $type),*) -> $out {
+                    $body($($arg),*)
+                }
+                match level {
+                    // SAFETY: callers pass `level()` or a member of `Level::available()`: what CPUID reports.
+                    $crate::kernel::Level::Avx512 => return unsafe { avx512($($arg),*) },
+                    // SAFETY: as above.
+                    $crate::kernel::Level::Avx2 => return unsafe { avx2($($arg),*) },
+                    $crate::kernel::Level::Scalar => {}
+                }
+            }
+            #[cfg(not(target_arch = "x86_64"))]
+            let _ = level;
+            $body($($arg),*)
+        }
+    };
+}
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
+mod convert;
 mod gemm;
+mod mvm;
 mod normal;
 mod scalar;
 
+pub use convert::{Gains, add_squares, convert_add};
 pub use gemm::{Op, gemm_f32};
+pub use mvm::{PackedI16, mvm_i16};
 pub(crate) use normal::fill_normal;
 
 /// The instruction sets that kernels are written for, from slowest to fastest.

@@ -1,1 +1,105 @@
 //! The specification of every kernel, in plain Rust.
+//!
+//! The functions marked `inline(always)` are also the bodies of the faster forms: compiled again
+//! with wider vectors switched on. They use additions, multiplications, roundings and square roots
+//! only (never fused), so every form gives the same bits.
+
+use super::PackedI16;
+use crate::noise::{philox4x32_10, quad_normals};
+use crate::quantize::Uniform;
+
+/// `out[r][c] = sum over k of x[rows[r] + k] · g[k][c]`, wrapping in 32 bits.
+pub(super) fn mvm_i16(x: &[i16], rows: &[u32], g: &PackedI16, out: &mut [i32]) {
+    let width = g.padded_cols();
+    for (&row, out) in rows.iter().zip(out.chunks_exact_mut(width)) {
+        let x = &x[row as usize..][..2 * g.pairs];
+        for (panel, out) in
+            g.data.chunks_exact(g.pairs * 2 * PackedI16::PANEL).zip(out.chunks_exact_mut(PackedI16::PANEL))
+        {
+            out.fill(0);
+            for (x, g) in x.chunks_exact(2).zip(panel.chunks_exact(2 * PackedI16::PANEL)) {
+                for (out, g) in out.iter_mut().zip(g.chunks_exact(2)) {
+                    let pair = i32::from(x[0])
+                        .wrapping_mul(i32::from(g[0]))
+                        .wrapping_add(i32::from(x[1]).wrapping_mul(i32::from(g[1])));
+                    *out = out.wrapping_add(pair);
+                }
+            }
+        }
+    }
+}
+
+/// Normal deviates for whole quads of cells: `out.len()` is a multiple of 4.
+#[inline(always)]
+pub(super) fn normal_quads(key: [u32; 2], place: [u32; 3], first_quad: u32, out: &mut [f32]) {
+    // sixteen quads at a time, so that the compiler sees loops of fixed length to vectorise
+    const LANES: usize = 16;
+    let mut quad = first_quad;
+    let mut chunks = out.chunks_exact_mut(4 * LANES);
+    for chunk in &mut chunks {
+        let mut c0: [u32; LANES] = std::array::from_fn(|i| quad.wrapping_add(i as u32));
+        let mut c1 = [place[0]; LANES];
+        let mut c2 = [place[1]; LANES];
+        let mut c3 = [place[2]; LANES];
+        let (mut k0, mut k1) = (key[0], key[1]);
+        for _ in 0..10 {
+            for i in 0..LANES {
+                let p0 = u64::from(c0[i]) * 0xD251_1F53;
+                let p1 = u64::from(c2[i]) * 0xCD9E_8D57;
+                c0[i] = (p1 >> 32) as u32 ^ c1[i] ^ k0;
+                c1[i] = p1 as u32;
+                c2[i] = (p0 >> 32) as u32 ^ c3[i] ^ k1;
+                c3[i] = p0 as u32;
+            }
+            k0 = k0.wrapping_add(0x9E37_79B9);
+            k1 = k1.wrapping_add(0xBB67_AE85);
+        }
+        let mut normals = [[0.0f32; 4]; LANES];
+        for i in 0..LANES {
+            normals[i] = quad_normals([c0[i], c1[i], c2[i], c3[i]]);
+        }
+        for (out, quad) in chunk.chunks_exact_mut(4).zip(&normals) {
+            out.copy_from_slice(quad);
+        }
+        quad = quad.wrapping_add(LANES as u32);
+    }
+    for out in chunks.into_remainder().chunks_exact_mut(4) {
+        out.copy_from_slice(&quad_normals(philox4x32_10([quad, place[0], place[1], place[2]], key)));
+        quad = quad.wrapping_add(1);
+    }
+}
+
+/// One conversion a column, its code times a gain added to an accumulator; returns the clips.
+#[inline(always)]
+pub(super) fn convert_add<G: Fn(usize) -> i32, Z: Fn(usize) -> f32>(
+    sums: &[i32],
+    scale: f32,
+    noise: Z,
+    quantizer: Uniform,
+    gain: G,
+    codes: &mut [i32],
+) -> u32 {
+    let inverse = 1.0 / quantizer.step;
+    let (low, high) = (quantizer.code_min as f32, quantizer.code_max as f32);
+    let mut clips = 0u32;
+    for (i, (sum, code)) in sums.iter().zip(codes.iter_mut()).enumerate() {
+        let ideal = ((*sum as f32 * scale + noise(i)) * inverse).round_ties_even();
+        let clipped = ideal.max(low).min(high);
+        clips += u32::from(ideal < low) + u32::from(ideal > high);
+        *code = code.wrapping_add((clipped as i32).wrapping_mul(gain(i)));
+    }
+    clips
+}
+
+/// `out[c] += sum over i of (x_i · x_i) · v[i][c]`, in the order of i, unfused.
+#[inline(always)]
+pub(super) fn add_squares(x: &[i16], v: &[f32], width: usize, out: &mut [f32]) {
+    for (&x, row) in x.iter().zip(v.chunks_exact(width)) {
+        if x != 0 {
+            let square = f32::from(x) * f32::from(x);
+            for (out, v) in out.iter_mut().zip(row) {
+                *out += square * *v;
+            }
+        }
+    }
+}
