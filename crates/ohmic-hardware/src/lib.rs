@@ -1,1 +1,26 @@
-//! Everything a hardware file can say, checked: devices, encodings, faults, converters, components and unit costs.
+//! Everything a hardware file can say, checked: devices, encodings, faults, converters, components
+//! and unit costs.
+//!
+//! Principal type: [`Hardware`], the checked machine. Each family of parts has a folder with a
+//! trait and a list `KINDS`: [`device`], [`encoding`], [`dac`], [`adc`], [`fault`], [`component`].
+//! Knows no network.
+
+pub mod adc;
+pub mod component;
+pub mod dac;
+pub mod device;
+pub mod encoding;
+pub mod event;
+pub mod fault;
+mod hardware;
+mod spec;
+
+pub use adc::{Adc, RangePolicy, Span};
+pub use component::{Component, CostModel, Level};
+pub use dac::{Dac, InputSign, InputSlice, Part, Skipping};
+pub use device::{CurrentLaw, DeviceModel, ReadNoise, Window};
+pub use encoding::{EncodeError, Encoded, Gain, Readout, Sign, WeightEncoding};
+pub use event::Event;
+pub use fault::FaultModel;
+pub use hardware::Hardware;
+pub use spec::{CrossbarSpec, DummyColumn, Hierarchy, InputRange, Precision, WeightScale};

@@ -1,0 +1,20 @@
+//! Faults: cells that do not hold what they were given.
+//!
+//! To add one: 1. write `fault/<name>.rs` with a `KIND` (copy `stuck.rs`); 2. add `mod <name>;`
+//! below; 3. add `<name>::KIND` to [`KINDS`].
+
+use crate::device::Window;
+use ohmic_numerics::{Cells, Noise};
+use std::fmt::Debug;
+
+/// A model of broken cells, applied after programming.
+pub trait FaultModel: Debug + Send + Sync {
+    /// Overwrites the conductances of broken cells, in place (siemens, one entry a cell from
+    /// `at.first`). Draws with `Purpose::Fault`.
+    fn apply(&self, g_siemens: &mut [f32], window: Window, at: Cells, noise: &Noise);
+
+    /// Whether this model never breaks a cell.
+    fn is_none(&self) -> bool {
+        false
+    }
+}

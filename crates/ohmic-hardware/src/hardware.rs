@@ -1,0 +1,83 @@
+//! The checked machine: what every later stage is given.
+
+use crate::adc::Adc;
+use crate::component::Component;
+use crate::dac::Dac;
+use crate::device::DeviceModel;
+use crate::encoding::WeightEncoding;
+use crate::fault::FaultModel;
+use crate::spec::{CrossbarSpec, Hierarchy, Precision};
+
+/// A machine, checked: nothing downstream has to check it again.
+#[derive(Debug)]
+pub struct Hardware {
+    pub(crate) name: String,
+    pub(crate) resolved: String,
+    pub(crate) device: Box<dyn DeviceModel>,
+    pub(crate) encoding: Box<dyn WeightEncoding>,
+    pub(crate) dac: Box<dyn Dac>,
+    pub(crate) adc: Box<dyn Adc>,
+    pub(crate) fault: Box<dyn FaultModel>,
+    pub(crate) precision: Precision,
+    pub(crate) crossbar: CrossbarSpec,
+    pub(crate) hierarchy: Hierarchy,
+    pub(crate) components: Vec<Component>,
+}
+
+impl Hardware {
+    /// The name that the file gives itself.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The file with its preset and all settings merged in, as TOML text; reading it gives the same
+    /// machine.
+    pub fn resolved(&self) -> &str {
+        &self.resolved
+    }
+
+    /// The technology of the cells.
+    pub fn device(&self) -> &dyn DeviceModel {
+        self.device.as_ref()
+    }
+
+    /// How weights become levels.
+    pub fn encoding(&self) -> &dyn WeightEncoding {
+        self.encoding.as_ref()
+    }
+
+    /// The input drivers.
+    pub fn dac(&self) -> &dyn Dac {
+        self.dac.as_ref()
+    }
+
+    /// The converters.
+    pub fn adc(&self) -> &dyn Adc {
+        self.adc.as_ref()
+    }
+
+    /// Broken cells.
+    pub fn faults(&self) -> &dyn FaultModel {
+        self.fault.as_ref()
+    }
+
+    /// Widths of integers and how scales are found.
+    pub fn precision(&self) -> Precision {
+        self.precision
+    }
+
+    /// One crossbar and its converters.
+    pub fn crossbar(&self) -> &CrossbarSpec {
+        &self.crossbar
+    }
+
+    /// How crossbars make up the chip.
+    pub fn hierarchy(&self) -> &Hierarchy {
+        &self.hierarchy
+    }
+
+    /// Everything that has a price, in the order of the file.
+    pub fn components(&self) -> &[Component] {
+        &self.components
+    }
+}

@@ -1,0 +1,97 @@
+//! The sections of a hardware file that are plain numbers: geometry, hierarchy, precision.
+
+/// What removes the current that cells of level 0 draw when the on/off ratio is finite.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DummyColumn {
+    /// Nothing: it stays in the sum, unless the encoding removes it.
+    None,
+    /// A column of cells at `g_min`, subtracted from every bit line before the conversion.
+    Analog,
+}
+
+/// One crossbar and the converters at its foot.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CrossbarSpec {
+    /// Word lines.
+    pub rows: usize,
+    /// Bit lines.
+    pub cols: usize,
+    /// Rows that are summed in one read: the length of a fragment.
+    pub rows_per_read: usize,
+    /// What removes the current of level 0.
+    pub dummy_column: DummyColumn,
+    /// Read voltage of the largest input digit, in volt.
+    pub v_read_volt: f64,
+    /// Time that word lines are driven in one read, in seconds.
+    pub t_read_s: f64,
+    /// Converters per crossbar; its columns take turns.
+    pub adcs: usize,
+    /// Conversions per second of one converter, in hertz.
+    pub adc_rate_hz: f64,
+}
+
+impl CrossbarSpec {
+    /// Reads (fragments) of a crossbar with all rows in use.
+    pub fn fragments(&self) -> usize {
+        self.rows.div_ceil(self.rows_per_read)
+    }
+}
+
+/// How crossbars make up a chip.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Hierarchy {
+    /// Crossbars in a macro.
+    pub crossbars_per_macro: usize,
+    /// Macros in a tile.
+    pub macros_per_tile: usize,
+    /// Tiles on the chip.
+    pub tiles: usize,
+    /// Clock of the digital parts, in hertz.
+    pub clock_hz: f64,
+    /// Width of the bus between a tile's buffer and its macros, in bits per clock.
+    pub bus_bits: u32,
+    /// Width of a router link between tiles, in bits per clock.
+    pub link_bits: u32,
+}
+
+impl Hierarchy {
+    /// Crossbars on the whole chip.
+    pub fn crossbars(&self) -> usize {
+        self.crossbars_per_macro * self.macros_per_tile * self.tiles
+    }
+}
+
+/// For what set of weights one scale is chosen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WeightScale {
+    /// One scale a layer.
+    Layer,
+    /// One scale an output.
+    Output,
+}
+
+/// How the largest representable input of a layer is chosen on the calibration images.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum InputRange {
+    /// The largest magnitude seen.
+    Max,
+    /// This quantile of the magnitudes, as a fraction.
+    Percentile(f64),
+    /// The range with the smallest mean squared rounding error.
+    MeanSquaredError,
+}
+
+/// Widths of the integers and how their scales are found.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Precision {
+    /// Bits of a weight, sign included.
+    pub weight_bits: u32,
+    /// Bits of an input.
+    pub input_bits: u32,
+    /// Granularity of weight scales.
+    pub weight_scale: WeightScale,
+    /// How input scales are chosen.
+    pub input_range: InputRange,
+    /// Images of the calibration set that scales and converter ranges are chosen on.
+    pub calibration_images: usize,
+}
