@@ -1,6 +1,6 @@
 //! How the input vectors of a layer matrix are gathered from a layer's input (im2col).
 
-use crate::Shape;
+use crate::{Error, Shape};
 use std::ops::Range;
 
 /// Which input values form the vectors that a layer matrix is multiplied with.
@@ -15,7 +15,10 @@ pub enum Gather {
     Window(Window),
 }
 
-/// The geometry of a two-dimensional convolution.
+/// Largest height, width, kernel, stride, dilation or padding that is accepted.
+const LARGEST: usize = 1 << 16;
+
+/// The geometry of a two-dimensional convolution or pooling.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Window {
     /// Input channels, over all groups.
@@ -35,6 +38,133 @@ pub struct Window {
 }
 
 impl Window {
+    /// Whether this geometry is possible and of a sane size.
+    ///
+    /// # Errors
+    /// A zero count, groups that do not divide the channels, a window larger than the padded input.
+    pub fn check(&self, kind: &'static str) -> Result<(), Error> {
+        let refuse = |problem: String| Err(Error::shape(kind, problem));
+        let counts = [
+            ("kernel", &self.kernel[..]),
+            ("stride", &self.stride),
+            ("dilation", &self.dilation),
+            ("input size", &self.size),
+        ];
+        for (name, values) in counts {
+            if values.iter().any(|&v| v == 0 || v > LARGEST) {
+                return refuse(format!("{name} must be 1 to {LARGEST}, got {values:?}"));
+            }
+        }
+        if self.padding.iter().any(|&v| v > LARGEST) {
+            return refuse(format!("padding must be at most {LARGEST}, got {:?}", self.padding));
+        }
+        if self.groups == 0 || self.channels == 0 || !self.channels.is_multiple_of(self.groups) {
+            return refuse(format!("{} channels cannot be split into {} groups", self.channels, self.groups));
+        }
+        for (d, name) in ["rows", "columns"].iter().enumerate() {
+            let padded = self.size[d] + self.padding[d] + self.padding[d + 2];
+            let reach = self.dilation[d] * (self.kernel[d] - 1) + 1;
+            if reach > padded {
+                return refuse(format!(
+                    "the window reaches over {reach} {name}, the padded input has {padded}"
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// Length of one gathered vector: the rows of the layer matrix of one group.
+    pub fn k(&self) -> usize {
+        self.channels / self.groups * self.kernel[0] * self.kernel[1]
+    }
+
+    /// Columns of the result, as a range, whose tap `x` falls inside the input.
+    pub(crate) fn inside(&self, axis: usize, tap: usize, out: usize) -> Range<usize> {
+        let (stride, offset) = (self.stride[axis], tap * self.dilation[axis]);
+        let first = self.padding[axis].saturating_sub(offset).div_ceil(stride);
+        let last = (self.size[axis] + self.padding[axis]).saturating_sub(offset).div_ceil(stride);
+        first.min(out)..last.min(out).max(first.min(out))
+    }
+
+    /// Gathers all vectors of one group of one sample as the columns of a `k × positions` matrix:
+    /// the transposed of what [`Gather::gather`] gives, in long runs.
+    ///
+    /// # Panics
+    /// `out.len() == self.k() * positions`.
+    pub fn columns<T: Copy + Default>(&self, sample: &[T], group: usize, out: &mut [T]) {
+        let [oh, ow] = self.out_size();
+        assert_eq!(out.len(), self.k() * oh * ow, "gathered columns");
+        self.each_row(group, |row, plane, [y, x]| {
+            let target = &mut out[row * oh * ow..][..oh * ow];
+            let (rows, cols) = (self.inside(0, y, oh), self.inside(1, x, ow));
+            target[..rows.start * ow].fill(T::default());
+            target[rows.end * ow..].fill(T::default());
+            for oy in rows {
+                let line = &mut target[oy * ow..][..ow];
+                line[..cols.start].fill(T::default());
+                line[cols.end..].fill(T::default());
+                if cols.is_empty() {
+                    continue;
+                }
+                let start = plane + self.source(0, y, oy) * self.size[1] + self.source(1, x, cols.start);
+                let line = &mut line[cols.clone()];
+                if self.stride[1] == 1 {
+                    line.copy_from_slice(&sample[start..][..line.len()]);
+                } else {
+                    let source = sample[start..].iter().step_by(self.stride[1]);
+                    line.iter_mut().zip(source).for_each(|(t, &s)| *t = s);
+                }
+            }
+        });
+    }
+
+    /// Adds the columns back to where [`Window::columns`] took them from: its transposed.
+    ///
+    /// # Panics
+    /// `columns.len() == self.k() * positions`.
+    pub fn add_columns(&self, columns: &[f32], group: usize, sample: &mut [f32]) {
+        let [oh, ow] = self.out_size();
+        assert_eq!(columns.len(), self.k() * oh * ow, "gathered columns");
+        self.each_row(group, |row, plane, [y, x]| {
+            let source = &columns[row * oh * ow..][..oh * ow];
+            let cols = self.inside(1, x, ow);
+            if cols.is_empty() {
+                return;
+            }
+            for oy in self.inside(0, y, oh) {
+                let start = plane + self.source(0, y, oy) * self.size[1] + self.source(1, x, cols.start);
+                let line = &source[oy * ow..][cols.clone()];
+                if self.stride[1] == 1 {
+                    let target = &mut sample[start..][..line.len()];
+                    target.iter_mut().zip(line).for_each(|(t, s)| *t += s);
+                } else {
+                    let target = sample[start..].iter_mut().step_by(self.stride[1]);
+                    target.zip(line).for_each(|(t, s)| *t += s);
+                }
+            }
+        });
+    }
+
+    /// Calls `f` with each row of the gathered matrix, where its channel starts in the sample, and its tap.
+    fn each_row(&self, group: usize, mut f: impl FnMut(usize, usize, [usize; 2])) {
+        let channels = self.channels / self.groups;
+        let mut row = 0;
+        for c in 0..channels {
+            let plane = (group * channels + c) * self.size[0] * self.size[1];
+            for y in 0..self.kernel[0] {
+                for x in 0..self.kernel[1] {
+                    f(row, plane, [y, x]);
+                    row += 1;
+                }
+            }
+        }
+    }
+
+    /// Input index that output index `out` sees through `tap`, where that is inside the input.
+    fn source(&self, axis: usize, tap: usize, out: usize) -> usize {
+        out * self.stride[axis] + tap * self.dilation[axis] - self.padding[axis]
+    }
+
     /// Height and width of the result.
     pub fn out_size(&self) -> [usize; 2] {
         std::array::from_fn(|d| {

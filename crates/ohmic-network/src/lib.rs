@@ -4,7 +4,10 @@ mod error;
 pub mod gather;
 pub mod layer;
 pub mod network;
+pub mod pass;
 pub mod quantization;
+pub mod read;
+pub mod reference;
 
 pub use error::Error;
 pub use gather::Gather;

@@ -10,7 +10,13 @@ pub struct Shape(pub Vec<usize>);
 impl Shape {
     /// Number of values in one sample.
     pub fn len(&self) -> usize {
-        self.0.iter().product()
+        self.0.iter().fold(1, |product, &d| product.saturating_mul(d))
+    }
+
+    /// Number of values in one sample, if it is one that a machine can hold (at most 2^26).
+    pub fn checked_len(&self) -> Option<usize> {
+        let len = self.0.iter().try_fold(1usize, |product, &d| product.checked_mul(d))?;
+        (len <= 1 << 26).then_some(len)
     }
 
     /// Whether a sample holds no value.
@@ -86,6 +92,13 @@ pub struct Node {
     pub shape: Shape,
 }
 
+impl Node {
+    /// A node whose shape [`Network::from_nodes`] finds out.
+    pub fn new(name: impl Into<String>, layer: Box<dyn Layer>, inputs: Vec<Source>) -> Self {
+        Self { name: name.into(), layer, inputs, shape: Shape(Vec::new()) }
+    }
+}
+
 /// A trained network: shapes checked, layers in running order.
 #[derive(Debug)]
 pub struct Network {
@@ -111,6 +124,91 @@ pub trait MvmEngine {
 }
 
 impl Network {
+    /// A network from its layers in running order; their shapes are computed here.
+    ///
+    /// # Errors
+    /// No layer, two layers of one name, an input that is not an earlier layer, a result that nobody
+    /// uses, a shape that does not fit its layer, a weight that is not finite.
+    pub fn from_nodes(name: impl Into<String>, input: Shape, mut nodes: Vec<Node>) -> Result<Self, Error> {
+        let name = name.into();
+        let refuse = |problem: String| Err(Error::Structure { network: name.clone(), problem });
+        if input.0.is_empty() || input.checked_len().is_none_or(|n| n == 0) {
+            return refuse(format!("an input of {input} is not possible"));
+        }
+        if nodes.is_empty() {
+            return refuse("it has no layer".into());
+        }
+        let mut names = std::collections::BTreeSet::new();
+        let mut used = vec![false; nodes.len()];
+        for i in 0..nodes.len() {
+            let (earlier, rest) = nodes.split_at_mut(i);
+            let node = &mut rest[0];
+            if !names.insert(node.name.clone()) {
+                return refuse(format!("two layers are named `{}`", node.name));
+            }
+            let mut shapes = Vec::with_capacity(node.inputs.len());
+            for source in &node.inputs {
+                shapes.push(match source {
+                    Source::Input => &input,
+                    Source::Layer(id) => match earlier.get(id.0 as usize) {
+                        Some(before) => {
+                            used[id.0 as usize] = true;
+                            &before.shape
+                        }
+                        None => return refuse(format!("layer `{}` takes a later one as input", node.name)),
+                    },
+                });
+            }
+            let shape = node.layer.out_shape(&shapes).map_err(|e| e.in_layer(&node.name))?;
+            if shape.0.is_empty() || shape.checked_len().is_none_or(|n| n == 0) {
+                let kind = node.layer.kind();
+                let problem = format!("a result of {shape} a sample is not possible (at most 2^26 values)");
+                return Err(Error::shape(kind, problem).in_layer(&node.name));
+            }
+            node.shape = shape;
+            for tensor in node.layer.describe().tensors {
+                if let Some(index) = tensor.values.iter().position(|v| !v.is_finite()) {
+                    let (layer, value) = (node.name.clone(), tensor.values[index]);
+                    return Err(Error::NotFinite { layer, tensor: tensor.key, index, value });
+                }
+            }
+        }
+        if let Some(i) = used.iter().take(nodes.len() - 1).position(|u| !u) {
+            return refuse(format!("nobody uses the result of layer `{}`", nodes[i].name));
+        }
+        let mut network = Self { name, input, nodes, hash: String::new() };
+        network.rehash();
+        Ok(network)
+    }
+
+    /// Takes the hash anew, after parameters were moved.
+    pub fn rehash(&mut self) {
+        let mut hasher = blake3::Hasher::new();
+        let text = |hasher: &mut blake3::Hasher, text: &str| {
+            hasher.update(&(text.len() as u64).to_le_bytes()).update(text.as_bytes());
+        };
+        text(&mut hasher, &self.input.to_string());
+        for node in &self.nodes {
+            text(&mut hasher, node.layer.kind());
+            for source in &node.inputs {
+                let id = match source {
+                    Source::Input => -1,
+                    Source::Layer(id) => i64::from(id.0),
+                };
+                text(&mut hasher, &id.to_string());
+            }
+            let description = node.layer.describe();
+            text(&mut hasher, &description.settings.to_string());
+            for tensor in &description.tensors {
+                text(&mut hasher, &format!("{} {:?}", tensor.key, tensor.dims));
+                for value in tensor.values {
+                    hasher.update(&value.to_le_bytes());
+                }
+            }
+        }
+        self.hash = hasher.finalize().to_hex().to_string();
+    }
+
     /// The network's output for a batch, its matrix products computed by `engine`. Intermediate
     /// results are dropped after their last use.
     pub fn forward(
