@@ -10,6 +10,7 @@ use toml::de::{DeTable, DeValue};
 #[derive(Debug, Default)]
 pub struct Tensors {
     stored: BTreeMap<String, Stored>,
+    fresh: bool,
 }
 
 #[derive(Debug)]
@@ -20,6 +21,12 @@ struct Stored {
 }
 
 impl Tensors {
+    /// No file: every tensor that a layer asks for is there, of the right dimensions and all zeros, for
+    /// a network that is to be trained. Its layers name no tensors.
+    pub(crate) fn fresh() -> Self {
+        Self { stored: BTreeMap::new(), fresh: true }
+    }
+
     /// Adds a tensor; the name must be new.
     pub(crate) fn insert(&mut self, name: String, dims: Vec<usize>, values: Vec<f32>) {
         self.stored.insert(name, Stored { dims, values, used: false });
@@ -135,6 +142,16 @@ impl<'a> Section<'a> {
     pub fn optional_text(&mut self, key: &'static str) -> Result<Option<&'a str>, Error> {
         self.asked.push(key);
         if self.has(key) { self.text(key).map(Some) } else { Ok(None) }
+    }
+
+    /// A list of texts if the key is there.
+    pub fn optional_texts(&mut self, key: &'static str) -> Result<Option<Vec<&'a str>>, Error> {
+        let Some(value) = self.get(key) else { return Ok(None) };
+        let list = value.as_array().map(|v| v.iter().map(|v| v.get_ref().as_str()).collect());
+        match list {
+            Some(Some(texts)) => Ok(Some(texts)),
+            _ => Err(self.wrong(key, value, "a list of texts")),
+        }
     }
 
     /// One of the names, or the default if the key is not there.
@@ -269,6 +286,9 @@ impl<'a> Section<'a> {
 
     /// The values of the tensor that a key names, which must have these dimensions.
     pub fn tensor(&mut self, key: &'static str, dims: &[usize]) -> Result<Vec<f32>, Error> {
+        if self.is_fresh() {
+            return self.zeros(dims);
+        }
         let name = self.text(key)?;
         let stored = self.tensors.as_mut().and_then(|t| t.stored.get_mut(name));
         let Some(stored) = stored else {
@@ -289,7 +309,20 @@ impl<'a> Section<'a> {
 
     /// The same for a key that may be absent.
     pub fn optional_tensor(&mut self, key: &'static str, dims: &[usize]) -> Result<Option<Vec<f32>>, Error> {
+        if self.is_fresh() {
+            return self.zeros(dims).map(Some);
+        }
         self.asked.push(key);
         if self.has(key) { self.tensor(key, dims).map(Some) } else { Ok(None) }
+    }
+
+    fn is_fresh(&self) -> bool {
+        self.tensors.as_ref().is_some_and(|t| t.fresh)
+    }
+
+    fn zeros(&self, dims: &[usize]) -> Result<Vec<f32>, Error> {
+        let len = Shape(dims.to_vec()).checked_len();
+        let len = len.ok_or_else(|| self.problem("", format!("a tensor of {dims:?} is too large")))?;
+        Ok(vec![0.0; len])
     }
 }
