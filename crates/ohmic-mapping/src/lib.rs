@@ -1,1 +1,10 @@
 //! Cut layers into blocks and fragments and place them on crossbars and tiles: a plan.
+//!
+//! Principal types: [`Plan`], [`LayerPlan`], [`Block`]; [`map`] makes them. Draws no number and runs
+//! nothing. Left out: weight duplication, traffic-aware placement.
+
+mod error;
+mod plan;
+
+pub use error::Error;
+pub use plan::{Block, BlockId, LayerPlan, Plan, map};
