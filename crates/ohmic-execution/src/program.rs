@@ -5,9 +5,8 @@
 //! integers, so the order of additions, threads, batches and SIMD width cannot change a bit
 //! (`docs/physics`, fixed-point analog sums).
 
-use ohmic_hardware::dac::{InputSlice, Part};
-use ohmic_hardware::encoding::Gain;
-use ohmic_numerics::kernel::PackedI16;
+use ohmic_hardware::dac::{InputSlice, Part, Skipping};
+use ohmic_numerics::kernel::{Grids, PackedI16};
 use ohmic_numerics::{Mat, Uniform};
 use std::ops::Range;
 
@@ -34,53 +33,38 @@ pub(crate) fn lay_out(rows: &[Range<usize>]) -> (Vec<Fragment>, usize) {
     (fragments, offset)
 }
 
+/// Joins neighbouring fragments whose digits stand as far apart as their rows.
+pub(crate) fn join(fragments: &[Fragment]) -> Vec<Fragment> {
+    let mut runs: Vec<Fragment> = Vec::new();
+    for f in fragments {
+        match runs.last_mut() {
+            Some(run) if run.rows.end == f.rows.start && run.offset + run.rows.len() == f.offset => {
+                run.rows.end = f.rows.end;
+            }
+            _ => runs.push(f.clone()),
+        }
+    }
+    runs
+}
+
 /// One conversion a read and column: where its sums stand and what its codes are worth.
 #[derive(Clone, Debug)]
 pub(crate) struct ReadoutProgram {
     /// Columns among the block's sums: as many as outputs, or one that all outputs share.
     pub(crate) columns: Range<usize>,
-    /// Digital gain of its codes.
-    pub(crate) gain: IntGain,
     /// Which of the layer's ranges its converter uses.
     pub(crate) range: usize,
+    /// `Some`: one code serves all outputs, each with its own digital gain.
+    pub(crate) shared_gain: Option<Vec<i64>>,
 }
 
-impl ReadoutProgram {
-    /// Whether one code serves all outputs.
-    pub(crate) fn is_shared(&self, outputs: usize) -> bool {
-        self.columns.len() == 1 && outputs != 1
-    }
-}
-
-/// A gain as the 32-bit kernels take it.
+/// Effective levels of a block in units of `2^-fraction_bits`.
 #[derive(Clone, Debug)]
-pub(crate) enum IntGain {
-    All(i32),
-    Each(Vec<i32>),
-    PerFragment(Mat<i32>),
-}
-
-impl IntGain {
-    /// `None` if a gain leaves 32 bits.
-    pub(crate) fn new(gain: &Gain) -> Option<Self> {
-        Some(match gain {
-            Gain::All(g) => Self::All(i32::try_from(*g).ok()?),
-            Gain::PerColumn(g) => Self::Each(g.iter().map(|&g| i32::try_from(g).ok()).collect::<Option<_>>()?),
-            Gain::PerFragment(g) => {
-                let data = g.as_slice().iter().map(|&g| i32::try_from(g).ok()).collect::<Option<_>>()?;
-                Self::PerFragment(Mat::from_vec(g.rows(), g.cols(), data))
-            }
-        })
-    }
-
-    /// The largest magnitude.
-    pub(crate) fn largest(&self) -> i64 {
-        match self {
-            Self::All(g) => i64::from(*g).abs(),
-            Self::Each(g) => g.iter().map(|&g| i64::from(g).abs()).max().unwrap_or(0),
-            Self::PerFragment(g) => g.as_slice().iter().map(|&g| i64::from(g).abs()).max().unwrap_or(0),
-        }
-    }
+pub(crate) enum Cells {
+    /// 16 bits, one packed matrix a fragment: what the kernels take.
+    Narrow(Vec<PackedI16>),
+    /// 32 bits, `rows × columns`: where 16 bits, 32-bit sums or 15-bit digits do not suffice.
+    Wide(Mat<i32>),
 }
 
 /// One block, ready to be read.
@@ -90,16 +74,24 @@ pub(crate) struct BlockProgram {
     pub(crate) block: u32,
     /// Which of the layer's independent matrices.
     pub(crate) group: usize,
+    /// First row of that matrix, and how many.
+    pub(crate) first_row: usize,
+    pub(crate) rows: usize,
     /// Outputs of that matrix.
     pub(crate) outputs: Range<usize>,
     /// Fragments of the layer that lie in the block's rows.
     pub(crate) fragments: Range<usize>,
-    /// One packed matrix a fragment: its rows × all readout columns.
-    pub(crate) packed: Vec<PackedI16>,
+    /// What the sums are made of: rows × all readout columns.
+    pub(crate) cells: Cells,
     /// The conversions of one read.
     pub(crate) readouts: Vec<ReadoutProgram>,
-    /// Variance of one read at unit digits, in levels², `rows × columns` (rows from the block's
-    /// first); empty without read noise.
+    /// Converter grid of every column, padded; unused without a converter.
+    pub(crate) grids: Grids,
+    /// Digital gain of every column's code, padded, one row a fragment.
+    pub(crate) gains: Vec<Vec<i32>>,
+    /// Standard deviation of converter noise of every column, in levels; empty without.
+    pub(crate) sigma: Vec<f32>,
+    /// Variance of one read at unit digits, in levels², rows × columns; empty without read noise.
     pub(crate) variance: Vec<f32>,
     /// `y[c] += input_sum_scale[c] · sum x`; empty if unused.
     pub(crate) input_sum_scale: Vec<i64>,
@@ -109,6 +101,11 @@ impl BlockProgram {
     /// Readout columns: conversions of one read.
     pub(crate) fn columns(&self) -> usize {
         self.readouts.last().map_or(0, |r| r.columns.end)
+    }
+
+    /// Columns of a row of sums.
+    pub(crate) fn padded_columns(&self) -> usize {
+        self.columns().next_multiple_of(PackedI16::PANEL)
     }
 }
 
@@ -122,22 +119,54 @@ pub(crate) struct LayerProgram {
     pub(crate) slices: Vec<InputSlice>,
     /// Runs of rows summed in one read.
     pub(crate) fragments: Vec<Fragment>,
+    /// The same rows in as few runs as the offsets allow, for cutting digits.
+    pub(crate) runs: Vec<Fragment>,
     /// Digits of one input vector, padding included.
     pub(crate) padded: usize,
+    /// Which slices of a fragment the machine issues.
+    pub(crate) skipping: Skipping,
     /// The pieces.
     pub(crate) blocks: Vec<BlockProgram>,
-    /// Converter grids that readouts refer to.
+    /// Converter grids that readouts refer to; all `None` or all `Some`.
     pub(crate) ranges: Vec<Grid>,
-    /// Unit of the packed levels: `2^-fraction_bits` of a level step.
+    /// Unit of the cells: `2^-fraction_bits` of a level step.
     pub(crate) fraction_bits: i32,
     /// Input-referred converter noise, in steps of its grid.
     pub(crate) sigma_lsb: f32,
 }
 
 impl LayerProgram {
-    /// Whether a read of zeros can give anything but zeros.
-    pub(crate) fn reads_are_noisy(&self) -> bool {
-        self.sigma_lsb > 0.0
+    /// Levels per unit of the sums.
+    pub(crate) fn scale(&self) -> f32 {
+        (-f64::from(self.fraction_bits)).exp2() as f32
+    }
+
+    /// What one code of a range is worth, in levels.
+    pub(crate) fn step(&self, range: usize) -> f64 {
+        self.ranges[range].map_or((-f64::from(self.fraction_bits)).exp2(), |q| f64::from(q.step))
+    }
+
+    /// Whether sums are passed on without a converter.
+    pub(crate) fn is_exact(&self) -> bool {
+        self.ranges.iter().all(Option::is_none)
+    }
+
+    /// Whether the kernels can take it.
+    pub(crate) fn is_narrow(&self) -> bool {
+        self.blocks.iter().all(|b| matches!(b.cells, Cells::Narrow(_)))
+    }
+
+    /// Whether the machine issues the read of a slice of a fragment with these inputs.
+    pub(crate) fn is_issued(&self, slice: &InputSlice, occupied: Occupied) -> bool {
+        match self.skipping {
+            Skipping::None => true,
+            Skipping::LeadingZeros => occupied.reaches(slice),
+        }
+    }
+
+    /// Whether a read has to be computed: it gives code 0 if its digits are zero and its converter quiet.
+    pub(crate) fn is_computed(&self, slice: &InputSlice, occupied: Occupied) -> bool {
+        occupied.drives(slice) || (self.sigma_lsb > 0.0 && self.is_issued(slice, occupied))
     }
 }
 
@@ -204,5 +233,8 @@ mod tests {
         let (f, len) = lay_out(&[0..3, 3..6, 6..7]);
         assert_eq!(f.iter().map(|f| f.offset).collect::<Vec<_>>(), [0, 4, 8]);
         assert_eq!(len, 10);
+        let (f, _) = lay_out(&[0..4, 4..8, 8..9]);
+        let runs = join(&f);
+        assert_eq!((runs.len(), runs[0].rows.clone(), runs[0].offset), (1, 0..9, 0));
     }
 }

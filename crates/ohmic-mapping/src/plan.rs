@@ -1,7 +1,7 @@
 //! The plan: which piece of which layer matrix sits on which crossbar.
 
 use crate::Error;
-use ohmic_hardware::Hardware;
+use ohmic_hardware::{DummyColumn, Hardware};
 use ohmic_network::quantization::Quantized;
 use ohmic_network::{LayerId, Network};
 use std::ops::Range;
@@ -82,13 +82,13 @@ pub struct Plan {
     /// By layer index, `Some` where the layer runs on crossbars.
     pub layers: Vec<Option<LayerPlan>>,
     /// Crossbars in use.
-    pub crossbars: u32,
+    pub crossbars: usize,
     /// Macros in use.
-    pub macros: u32,
+    pub macros: usize,
     /// Tiles in use.
-    pub tiles: u32,
+    pub tiles: usize,
     /// Chips needed to hold them.
-    pub chips: u32,
+    pub chips: usize,
     /// Occupied cells over all cells of the crossbars in use.
     pub utilization: f64,
 }
@@ -116,7 +116,8 @@ pub fn map(network: &Network, quantized: &Quantized, hardware: &Hardware) -> Res
         };
         let (k, n) = (layer.weights[0].rows(), layer.weights[0].cols());
         let per_output = encoding.columns_per_output(layer.weight_bits);
-        let shared = encoding.shared_columns(layer.weight_bits) + crossbar.dummy_columns();
+        let shared = encoding.shared_columns(layer.weight_bits)
+            + usize::from(crossbar.dummy_column == DummyColumn::Analog);
         if shared + per_output > crossbar.cols {
             return Err(Error::TooWide {
                 layer: node.name.clone(),
@@ -191,14 +192,15 @@ pub fn map(network: &Network, quantized: &Quantized, hardware: &Hardware) -> Res
         return Err(Error::NothingToMap { network: network.name.clone() });
     }
     let hierarchy = hardware.hierarchy();
-    let macros = next.div_ceil(hierarchy.crossbars_per_macro);
+    let crossbars = next as usize;
+    let macros = crossbars.div_ceil(hierarchy.crossbars_per_macro);
     let tiles = macros.div_ceil(hierarchy.macros_per_tile);
     Ok(Plan {
         layers,
-        crossbars: next,
+        crossbars,
         macros,
         tiles,
         chips: tiles.div_ceil(hierarchy.tiles),
-        utilization: cells as f64 / (f64::from(next) * (crossbar.rows * crossbar.cols) as f64),
+        utilization: cells as f64 / (crossbars as f64 * (crossbar.rows * crossbar.cols) as f64),
     })
 }

@@ -1,63 +1,138 @@
-//! The epilogue of a read: noise, conversion, digital gain.
+//! What stands before and after the products of a read: digits, conversions, digital gains.
 
 use super::{level, scalar};
 use crate::quantize::Uniform;
 
-/// The digital gain of the codes of one read.
-#[derive(Clone, Copy, Debug)]
-pub enum Gains<'a> {
-    /// The same for every column.
-    All(i32),
-    /// One a column.
-    Each(&'a [i32]),
+/// The converter grids of the columns of a read, laid out for the kernels.
+#[derive(Clone, Debug, Default)]
+pub struct Grids {
+    pub(super) inverse: Vec<f32>,
+    pub(super) low: Vec<f32>,
+    pub(super) high: Vec<f32>,
+}
+
+impl Grids {
+    /// One grid a column; `padded` columns in all, the rest answer 0 to a sum of 0.
+    ///
+    /// # Panics
+    /// At most `padded` grids.
+    pub fn new(columns: impl IntoIterator<Item = Uniform>, padded: usize) -> Self {
+        let mut grids = Self::default();
+        for q in columns {
+            grids.inverse.push(1.0 / q.step);
+            grids.low.push(q.code_min as f32);
+            grids.high.push(q.code_max as f32);
+        }
+        assert!(grids.inverse.len() <= padded, "{} grids for {padded} columns", grids.inverse.len());
+        grids.inverse.resize(padded, 1.0);
+        grids.low.resize(padded, 0.0);
+        grids.high.resize(padded, 0.0);
+        grids
+    }
 }
 
 #[inline(always)]
-fn body(
+fn convert_body(
     sums: &[i32],
+    targets: &[u32],
     scale: f32,
     noise: Option<&[f32]>,
-    quantizer: Uniform,
-    gains: Gains<'_>,
+    grids: &Grids,
+    gains: &[i32],
     codes: &mut [i32],
-) -> u32 {
-    // each combination is its own loop, so that each vectorises
-    match (noise, gains) {
-        (None, Gains::All(g)) => scalar::convert_add(sums, scale, |_| 0.0, quantizer, |_| g, codes),
-        (None, Gains::Each(g)) => scalar::convert_add(sums, scale, |_| 0.0, quantizer, |i| g[i], codes),
-        (Some(z), Gains::All(g)) => scalar::convert_add(sums, scale, |i| z[i], quantizer, |_| g, codes),
-        (Some(z), Gains::Each(g)) => scalar::convert_add(sums, scale, |i| z[i], quantizer, |i| g[i], codes),
+) -> u64 {
+    match noise {
+        None => scalar::convert_rows(sums, targets, scale, |_| 0.0, grids, gains, codes),
+        Some(z) => scalar::convert_rows(sums, targets, scale, |i| z[i], grids, gains, codes),
     }
 }
 
 by_level! {
-    fn levelled(sums: &[i32], scale: f32, noise: Option<&[f32]>, quantizer: Uniform, gains: Gains<'_>, codes: &mut [i32]) -> u32 = body
+    fn convert_at(sums: &[i32], targets: &[u32], scale: f32, noise: Option<&[f32]>, grids: &Grids, gains: &[i32], codes: &mut [i32]) -> u64 = convert_body
 }
 
-/// Converts the sums of one read and adds `gain · code` to `accumulator`; returns how many clipped.
+/// Converts the sums of many reads and adds `gain · code` to one row of `codes` a read; returns how
+/// many conversions clipped.
 ///
-/// Model: `code = clamp(round_ties_even((sum · scale + noise) / step))`, see [`Uniform::code`].
-/// Units: `scale` is levels per unit of `sums`; `noise` and the quantizer's step are in levels.
+/// Model: `code = clamp(round_ties_even((sum · scale + noise) · (1 / step)))`, see [`Uniform::code`].
+/// Shapes: `sums` and `noise` are `targets.len() × gains.len()`; read `r` adds to row `targets[r]` of
+/// `codes`. Units: `scale` is levels per unit of `sums`; noise and steps are in levels.
 ///
 /// # Panics
-/// All slices have `sums.len()` entries.
-pub fn convert_add(
+/// The shapes above; every target is a row of `codes`.
+pub fn convert_rows(
     sums: &[i32],
+    targets: &[u32],
     scale: f32,
     noise: Option<&[f32]>,
-    quantizer: Uniform,
-    gains: Gains<'_>,
-    accumulator: &mut [i32],
-) -> u32 {
-    let n = sums.len();
-    assert_eq!(accumulator.len(), n, "one accumulator a column");
-    assert!(noise.is_none_or(|z| z.len() == n), "one deviate a column");
-    assert!(!matches!(gains, Gains::Each(g) if g.len() != n), "one gain a column");
-    levelled(level(), sums, scale, noise, quantizer, gains, accumulator)
+    grids: &Grids,
+    gains: &[i32],
+    codes: &mut [i32],
+) -> u64 {
+    let n = targets.len() * gains.len();
+    assert_eq!(sums.len(), n, "one row of sums a read");
+    assert!(noise.is_none_or(|z| z.len() == n), "one deviate a conversion");
+    assert_eq!(grids.inverse.len(), gains.len(), "one grid a column");
+    convert_at(level(), sums, targets, scale, noise, grids, gains, codes)
 }
 
 by_level! {
-    fn squares(x: &[i16], v: &[f32], width: usize, out: &mut [f32]) -> () = scalar::add_squares
+    fn fold_at(codes: &[i32], gains: &[i64], width: usize, sums: &mut [i64]) -> () = scalar::fold_rows
+}
+
+/// Shift-and-add over input slices: `sums[t][c] += sum_s gains[s] · codes[t · slices + s][c]`.
+///
+/// # Panics
+/// `codes.len() == sums.len() * gains.len()`, both whole rows of `width`.
+pub fn fold_rows(codes: &[i32], gains: &[i64], width: usize, sums: &mut [i64]) {
+    assert_eq!(codes.len(), sums.len() * gains.len(), "one row a slice");
+    assert_eq!(sums.len() % width, 0, "whole rows of {width}");
+    fold_at(level(), codes, gains, width, sums);
+}
+
+/// What a digit is cut from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DigitPart {
+    /// The bits as they stand (two's complement if negative).
+    Bits,
+    /// The bits of `max(x, 0)`.
+    Positive,
+    /// The bits of `max(-x, 0)`.
+    Negative,
+    /// The bits of `|x|`, with the sign of `x`.
+    Signed,
+}
+
+/// One digit of an integer: `bits` bits from bit `shift` up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Digit {
+    /// What it is cut from.
+    pub part: DigitPart,
+    /// Lowest bit.
+    pub shift: u32,
+    /// Number of bits, at most 15.
+    pub bits: u32,
+}
+
+by_level! {
+    fn digits_at(x: &[i32], slice: Digit, out: &mut [i16]) -> () = scalar::digits
+}
+
+/// The digits of many integers.
+///
+/// # Panics
+/// `out.len() == x.len()`, `bits <= 15`, `shift < 32`.
+pub fn digits(x: &[i32], slice: Digit, out: &mut [i16]) {
+    assert!(
+        out.len() == x.len() && slice.bits <= 15 && slice.shift < 32,
+        "{slice:?} of {} integers",
+        x.len()
+    );
+    digits_at(level(), x, slice, out);
+}
+
+by_level! {
+    fn squares_at(x: &[i16], v: &[f32], width: usize, out: &mut [f32]) -> () = scalar::add_squares
 }
 
 /// Adds to `out` the variance of a read: `sum_i x_i² · v[i][c]`, `v` row-major `x.len() × out.len()`.
@@ -66,7 +141,7 @@ by_level! {
 /// `v.len() == x.len() * out.len()`.
 pub fn add_squares(x: &[i16], v: &[f32], out: &mut [f32]) {
     assert_eq!(v.len(), x.len() * out.len(), "one variance a cell");
-    squares(level(), x, v, out.len(), out);
+    squares_at(level(), x, v, out.len(), out);
 }
 
 #[cfg(test)]
@@ -77,54 +152,74 @@ mod tests {
     /// The quantizer's own `code` and `clips`, column by column, on every level of this machine.
     #[test]
     fn all_levels_equal_the_quantizer() {
-        for n in [0usize, 1, 7, 15, 16, 17, 33, 100] {
+        let kinds = [Uniform::unsigned(6, 1.7), Uniform::signed(5, 0.9), Uniform::unsigned(20, 1.0)];
+        for width in [1usize, 7, 15, 16, 17, 33, 100] {
+            let targets = [2u32, 0, 1];
+            let n = targets.len() * width;
             let sums: Vec<i32> = (0..n).map(|i| (i as i32 * 7919) % 5000 - 1500).collect();
             let noise: Vec<f32> = (0..n).map(|i| ((i * 31) % 17) as f32 * 0.37 - 3.0).collect();
-            let each: Vec<i32> = (0..n).map(|i| if i % 3 == 0 { -1 } else { 4 }).collect();
-            for quantizer in [Uniform::unsigned(6, 1.7), Uniform::signed(5, 0.9), Uniform::unsigned(20, 1.0)]
-            {
-                for z in [None, Some(&noise[..])] {
-                    for gains in [Gains::All(3), Gains::Each(&each)] {
-                        let (mut want, mut clips) = (vec![5i32; n], 0u32);
-                        for i in 0..n {
-                            let p = sums[i] as f32 * 0.25 + z.map_or(0.0, |z| z[i]);
-                            let gain = if let Gains::Each(g) = gains { g[i] } else { 3 };
-                            want[i] += gain * quantizer.code(p);
-                            clips += u32::from(quantizer.clips(p));
-                        }
-                        for level in Level::available() {
-                            let mut got = vec![5i32; n];
-                            let c = levelled(level, &sums, 0.25, z, quantizer, gains, &mut got);
-                            assert_eq!(
-                                (got, c),
-                                (want.clone(), clips),
-                                "{} n {n} {quantizer:?}",
-                                level.name()
-                            );
-                        }
+            let gains: Vec<i32> = (0..width).map(|i| if i % 3 == 0 { -1 } else { 4 }).collect();
+            let grids = Grids::new((0..width).map(|i| kinds[i % 3]), width);
+            for z in [None, Some(&noise[..])] {
+                let (mut want, mut clips) = (vec![5i32; n], 0u64);
+                for (r, &t) in targets.iter().enumerate() {
+                    for i in 0..width {
+                        let p = sums[r * width + i] as f32 * 0.25 + z.map_or(0.0, |z| z[r * width + i]);
+                        want[t as usize * width + i] += gains[i] * kinds[i % 3].code(p);
+                        clips += u64::from(kinds[i % 3].clips(p));
                     }
+                }
+                for level in Level::available() {
+                    let mut got = vec![5i32; n];
+                    let c = convert_at(level, &sums, &targets, 0.25, z, &grids, &gains, &mut got);
+                    assert_eq!((&got, c), (&want, clips), "{} width {width}", level.name());
                 }
             }
         }
     }
 
     #[test]
+    fn slices_fold_with_their_gains() {
+        // two vectors, slices worth 1 and -8, one column: 3 - 8*1 = -5, 2^30 - 8*(-2^30) = 9 * 2^30
+        for level in Level::available() {
+            let mut sums = [0i64, 0];
+            fold_at(level, &[3, 1, 1 << 30, -(1 << 30)], &[1, -8], 1, &mut sums);
+            assert_eq!(sums, [-5, 9 << 30]);
+        }
+    }
+
+    #[test]
+    fn digits_by_hand() {
+        // 13 = 1101b, -6 = ...1010b in two's complement, |-6| = 110b
+        let x = [13, -6, 0];
+        for level in Level::available() {
+            for (part, shift, bits, want) in [
+                (DigitPart::Bits, 2, 2, [3, 2, 0]),
+                (DigitPart::Positive, 0, 2, [1, 0, 0]),
+                (DigitPart::Negative, 1, 2, [0, 3, 0]),
+                (DigitPart::Signed, 1, 15, [6, -3, 0]),
+            ] {
+                let mut out = [9; 3];
+                digits_at(level, &x, Digit { part, shift, bits }, &mut out);
+                assert_eq!(out, want, "{part:?}");
+            }
+        }
+    }
+
+    #[test]
     fn variances_are_the_same_bits_on_all_levels() {
-        let x: Vec<i16> = (0..37).map(|i| (i * 5 % 7) as i16).collect();
+        let x: Vec<i16> = (0..37).map(|i| i * 5 % 7).collect();
         let v: Vec<f32> = (0..37 * 21).map(|i| (i as f32 * 0.1).sqrt()).collect();
         let mut want = vec![0.5f32; 21];
         for i in 0..37 {
-            for c in 0..21 {
-                want[c] += f32::from(x[i]) * f32::from(x[i]) * v[i * 21 + c];
+            for (c, want) in want.iter_mut().enumerate() {
+                *want += f32::from(x[i]) * f32::from(x[i]) * v[i * 21 + c];
             }
         }
         for level in Level::available() {
             let mut got = vec![0.5f32; 21];
-            squares(level, &x, &v, 21, &mut got);
-            assert_eq!(
-                got.iter().map(|v| v.to_bits()).collect::<Vec<_>>(),
-                want.iter().map(|v| v.to_bits()).collect::<Vec<_>>()
-            );
+            squares_at(level, &x, &v, 21, &mut got);
+            assert!(got.iter().zip(&want).all(|(a, b)| a.to_bits() == b.to_bits()), "{}", level.name());
         }
     }
 }

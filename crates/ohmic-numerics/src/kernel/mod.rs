@@ -43,7 +43,7 @@ mod mvm;
 mod normal;
 mod scalar;
 
-pub use convert::{Gains, add_squares, convert_add};
+pub use convert::{Digit, DigitPart, Grids, add_squares, convert_rows, digits, fold_rows};
 pub use gemm::{Op, gemm_f32};
 pub use mvm::{PackedI16, mvm_i16};
 pub(crate) use normal::fill_normal;

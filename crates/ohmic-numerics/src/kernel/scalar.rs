@@ -4,9 +4,8 @@
 //! with wider vectors switched on. They use additions, multiplications, roundings and square roots
 //! only (never fused), so every form gives the same bits.
 
-use super::PackedI16;
+use super::{Digit, DigitPart, Grids, PackedI16};
 use crate::noise::{philox4x32_10, quad_normals};
-use crate::quantize::Uniform;
 
 /// `out[r][c] = sum over k of x[rows[r] + k] · g[k][c]`, wrapping in 32 bits.
 pub(super) fn mvm_i16(x: &[i16], rows: &[u32], g: &PackedI16, out: &mut [i32]) {
@@ -69,26 +68,72 @@ pub(super) fn normal_quads(key: [u32; 2], place: [u32; 3], first_quad: u32, out:
     }
 }
 
-/// One conversion a column, its code times a gain added to an accumulator; returns the clips.
+/// See [`super::convert_rows`].
 #[inline(always)]
-pub(super) fn convert_add<G: Fn(usize) -> i32, Z: Fn(usize) -> f32>(
+pub(super) fn convert_rows<Z: Fn(usize) -> f32>(
     sums: &[i32],
+    targets: &[u32],
     scale: f32,
     noise: Z,
-    quantizer: Uniform,
-    gain: G,
+    grid: &Grids,
+    gains: &[i32],
     codes: &mut [i32],
-) -> u32 {
-    let inverse = 1.0 / quantizer.step;
-    let (low, high) = (quantizer.code_min as f32, quantizer.code_max as f32);
-    let mut clips = 0u32;
-    for (i, (sum, code)) in sums.iter().zip(codes.iter_mut()).enumerate() {
-        let ideal = ((*sum as f32 * scale + noise(i)) * inverse).round_ties_even();
-        let clipped = ideal.max(low).min(high);
-        clips += u32::from(ideal < low) + u32::from(ideal > high);
-        *code = code.wrapping_add((clipped as i32).wrapping_mul(gain(i)));
+) -> u64 {
+    let width = gains.len();
+    let (inverse, low, high) = (&grid.inverse[..width], &grid.low[..width], &grid.high[..width]);
+    let mut clips = 0u64;
+    for (r, (&target, sums)) in targets.iter().zip(sums.chunks_exact(width)).enumerate() {
+        let codes = &mut codes[target as usize * width..][..width];
+        let mut row_clips = 0u32;
+        for i in 0..width {
+            let ideal = ((sums[i] as f32 * scale + noise(r * width + i)) * inverse[i]).round_ties_even();
+            let clipped = ideal.max(low[i]).min(high[i]);
+            row_clips += u32::from(ideal < low[i]) + u32::from(ideal > high[i]);
+            codes[i] = codes[i].wrapping_add((clipped as i32).wrapping_mul(gains[i]));
+        }
+        clips += u64::from(row_clips);
     }
     clips
+}
+
+/// See [`super::fold_rows`].
+#[inline(always)]
+pub(super) fn fold_rows(codes: &[i32], gains: &[i64], width: usize, sums: &mut [i64]) {
+    for (sums, codes) in sums.chunks_exact_mut(width).zip(codes.chunks_exact(width * gains.len())) {
+        for (&gain, codes) in gains.iter().zip(codes.chunks_exact(width)) {
+            for (sum, &code) in sums.iter_mut().zip(codes) {
+                *sum += gain * i64::from(code);
+            }
+        }
+    }
+}
+
+/// See [`super::digits`].
+#[inline(always)]
+pub(super) fn digits(x: &[i32], slice: Digit, out: &mut [i16]) {
+    let (shift, mask) = (slice.shift, ((1i64 << slice.bits) - 1) as i32);
+    match slice.part {
+        DigitPart::Bits => {
+            for (o, &x) in out.iter_mut().zip(x) {
+                *o = ((x >> shift) & mask) as i16;
+            }
+        }
+        DigitPart::Positive => {
+            for (o, &x) in out.iter_mut().zip(x) {
+                *o = ((x.max(0) >> shift) & mask) as i16;
+            }
+        }
+        DigitPart::Negative => {
+            for (o, &x) in out.iter_mut().zip(x) {
+                *o = (((-x).max(0) >> shift) & mask) as i16;
+            }
+        }
+        DigitPart::Signed => {
+            for (o, &x) in out.iter_mut().zip(x) {
+                *o = (((x.abs() >> shift) & mask) * x.signum()) as i16;
+            }
+        }
+    }
 }
 
 /// `out[c] += sum over i of (x_i · x_i) · v[i][c]`, in the order of i, unfused.

@@ -1,0 +1,163 @@
+//! What happened in a run, counted in integers so that order cannot matter.
+
+use crate::design::Design;
+use ohmic_hardware::{Event, Skipping};
+use ohmic_network::LayerId;
+
+/// What one layer did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LayerActivity {
+    /// Samples that went through.
+    pub samples: u64,
+    /// Reads issued: input vectors × fragments × input slices, less the skipped ones.
+    pub reads: u64,
+    /// Reads that zero skipping saved.
+    pub skipped: u64,
+    /// Rows driven, summed over the reads.
+    pub rows: u64,
+    /// Reads that had to wait for each other: the longest chain of reads on one crossbar, summed over
+    /// input vectors.
+    pub steps: u64,
+    /// Conversions whose sum lay outside the converter's grid.
+    pub clips: u64,
+    /// Sum of the squared digits that drove each row of each group, `groups × k`.
+    pub squares: Vec<u64>,
+}
+
+impl LayerActivity {
+    /// Adds what happened elsewhere.
+    pub fn merge(&mut self, other: &Self) {
+        self.samples += other.samples;
+        self.reads += other.reads;
+        self.skipped += other.skipped;
+        self.rows += other.rows;
+        self.steps += other.steps;
+        self.clips += other.clips;
+        self.squares.resize(self.squares.len().max(other.squares.len()), 0);
+        for (a, b) in self.squares.iter_mut().zip(&other.squares) {
+            *a += b;
+        }
+    }
+}
+
+/// What a run of a whole network did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Activity {
+    /// By layer index; layers that do not run on crossbars stay empty.
+    pub layers: Vec<LayerActivity>,
+    /// Elements computed by digital layers (activation, pooling, addition).
+    pub digital_elements: u64,
+}
+
+impl Activity {
+    /// Adds what happened elsewhere.
+    pub fn merge(&mut self, other: &Self) {
+        self.layers.resize(self.layers.len().max(other.layers.len()), LayerActivity::default());
+        for (a, b) in self.layers.iter_mut().zip(&other.layers) {
+            a.merge(b);
+        }
+        self.digital_elements += other.digital_elements;
+    }
+}
+
+/// How often each event happened, in the order of [`Event::ALL`]; [`Event::CellRead`] in joule.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Events(pub [f64; Event::ALL.len()]);
+
+impl Events {
+    /// No event.
+    pub const NONE: Self = Self([0.0; Event::ALL.len()]);
+
+    /// The amount of one event.
+    pub fn get(&self, event: Event) -> f64 {
+        Event::ALL.iter().position(|&e| e == event).map_or(0.0, |i| self.0[i])
+    }
+
+    fn set(&mut self, event: Event, amount: f64) {
+        if let Some(i) = Event::ALL.iter().position(|&e| e == event) {
+            self.0[i] = amount;
+        }
+    }
+
+    /// Adds other events.
+    pub fn add(&mut self, other: &Self) {
+        for (a, b) in self.0.iter_mut().zip(&other.0) {
+            *a += b;
+        }
+    }
+}
+
+impl Design<'_> {
+    /// The events of one layer. `row_conductance` is the summed conductance of every row, blocks one
+    /// after the other (from the chip that ran).
+    ///
+    /// Array energy: `E = v_lsb² · t · sum_i (sum of squared digits of row i) · (sum_j g_ij)`, exact for
+    /// linear cells; `v_lsb` is the read voltage over the largest digit of the input driver.
+    pub(crate) fn events(&self, id: LayerId, activity: &LayerActivity, row_conductance: &[f64]) -> Events {
+        let mut events = Events::NONE;
+        let i = id.0 as usize;
+        let (Some(plan), Some(layer), Some(design)) =
+            (&self.plan.layers[i], &self.quantized.layers[i], &self.layers[i])
+        else {
+            return events;
+        };
+        let crossbar = self.hardware.crossbar();
+        let vectors = (activity.samples as usize * plan.positions) as f64;
+        // all row ranges are cut into the same outputs, so every read happens on this many crossbars
+        let first_rows = &plan.blocks[0].rows;
+        let copies = plan.blocks.iter().filter(|b| b.group == 0 && b.rows == *first_rows).count() as f64;
+        let conversions: usize = plan
+            .blocks
+            .iter()
+            .zip(&design.encoded)
+            .filter(|(b, _)| b.group == 0 && b.rows == *first_rows)
+            .map(|(b, e)| e.readouts.iter().map(|r| crate::design::width(e, r, b.outputs.len())).sum::<usize>())
+            .sum();
+        let converted = activity.reads as f64 * conversions as f64;
+        let per_fragment = design.encoded[0]
+            .readouts
+            .iter()
+            .any(|r| matches!(r.gain, ohmic_hardware::Gain::PerFragment(_)));
+        let digital_sum = design.encoded[0].input_sum_scale.iter().any(|&s| s != 0);
+
+        events.set(Event::RowDrive, activity.rows as f64 * copies);
+        events.set(Event::Conversion, converted);
+        events.set(Event::Sample, converted);
+        events.set(Event::ShiftAdd, converted);
+        if per_fragment {
+            events.set(Event::SignApply, converted);
+        }
+        if self.hardware.dac().skipping() != Skipping::None {
+            events.set(Event::SkipCheck, vectors * (plan.fragments.len() * plan.groups) as f64);
+        }
+        if digital_sum {
+            events.set(Event::InputSumAdd, vectors * (plan.k * plan.groups) as f64);
+        }
+        let input_bytes = f64::from(layer.input_bits) / 8.0;
+        let inputs = vectors * (plan.k * plan.groups) as f64 * input_bytes;
+        let outputs = vectors * (plan.n * plan.groups) as f64;
+        // a partial sum holds the product of weight, input and the rows of one crossbar
+        let partial_bits = layer.weight_bits + layer.input_bits + usize::BITS - crossbar.rows.leading_zeros();
+        let row_ranges = plan.blocks.iter().filter(|b| b.group == 0 && b.outputs.start == 0).count() as f64;
+        events.set(Event::InputRegisterByte, inputs * copies);
+        events.set(Event::OutputRegisterByte, outputs * row_ranges * f64::from(partial_bits.div_ceil(8)));
+        events.set(Event::BufferReadByte, inputs);
+        events.set(Event::BusByte, inputs);
+        events.set(Event::BufferWriteByte, outputs * input_bytes);
+        events.set(Event::RouterByte, outputs * input_bytes);
+
+        let largest_digit = ((1u64 << self.hardware.dac().bits()) - 1) as f64;
+        let v_lsb = crossbar.v_read_volt / largest_digit;
+        let mut sum = 0.0;
+        let mut row = 0;
+        for block in &plan.blocks {
+            for k in block.rows.clone() {
+                let squares = activity.squares.get(block.group * plan.k + k).copied().unwrap_or(0);
+                sum += squares as f64 * row_conductance[row];
+                row += 1;
+            }
+        }
+        events.set(Event::CellRead, v_lsb * v_lsb * crossbar.t_read_s * sum);
+        events
+    }
+}

@@ -1,0 +1,67 @@
+//! A layer applied to a batch: quantize, gather, multiply, and back to float.
+
+use crate::Error;
+use crate::read::Vectors;
+use ohmic_network::Tensor;
+use ohmic_network::quantization::QuantizedMvm;
+
+/// What multiplies: gets the vectors of one group and the accumulators to add to (vectors × outputs
+/// of the group), in units of the integer product, and the index of the sample within the batch.
+pub(crate) type Multiply<'m> = dyn FnMut(usize, Vectors<'_>, &mut [f64], usize) + 'm;
+
+/// The layer's output for a batch whose first sample has index `first_sample` in its data set.
+///
+/// A sample at a time, so that memory does not grow with the batch; layers of one vector a sample are
+/// gathered over the whole batch instead.
+///
+/// # Errors
+/// [`Error::TooManyDraws`] if a vector's index over the whole data set leaves 32 bits.
+pub(crate) fn apply(
+    name: &str,
+    layer: &QuantizedMvm,
+    input: &Tensor,
+    first_sample: usize,
+    multiply: &mut Multiply<'_>,
+) -> Result<Tensor, Error> {
+    let (k, positions, groups) = (layer.gather.k(), layer.gather.positions(), layer.weights.len());
+    let n = layer.weights[0].cols();
+    let draws = (first_sample + input.batch).checked_mul(positions);
+    if draws.is_none_or(|d| u32::try_from(d).is_err()) {
+        return Err(Error::TooManyDraws { layer: name.to_owned(), what: "samples × positions" });
+    }
+    let mut integers = vec![0i32; input.data.len()];
+    layer.quantize_inputs(&input.data, &mut integers);
+    let outputs = n * groups;
+    let shape = layer.gather.out_shape(outputs);
+    let mut out = vec![0f32; input.batch * outputs * positions];
+    if positions == 1 && groups == 1 && integers.len() == input.batch * k {
+        let mut y = vec![0f64; input.batch * n];
+        multiply(0, Vectors { x: &integers, k, first_draw: first_sample as u32 }, &mut y, 0);
+        for (out, y) in out.chunks_exact_mut(n).zip(y.chunks_exact(n)) {
+            for (c, (out, &y)) in out.iter_mut().zip(y).enumerate() {
+                *out = layer.dequantize(y, c);
+            }
+        }
+        return Ok(Tensor::new(input.batch, shape, out));
+    }
+    let sample_len = input.shape.len();
+    let mut x = vec![0i32; positions * k];
+    let mut y = vec![0f64; positions * n];
+    for sample in 0..input.batch {
+        let integers = &integers[sample * sample_len..][..sample_len];
+        let out = &mut out[sample * outputs * positions..][..outputs * positions];
+        for group in 0..groups {
+            layer.gather.gather(integers, group, 0..positions, &mut x);
+            y.fill(0.0);
+            let first_draw = ((first_sample + sample) * positions) as u32;
+            multiply(group, Vectors { x: &x, k, first_draw }, &mut y, sample);
+            for c in 0..n {
+                let output = group * n + c;
+                for (p, out) in out[output * positions..][..positions].iter_mut().enumerate() {
+                    *out = layer.dequantize(y[p * n + c], output);
+                }
+            }
+        }
+    }
+    Ok(Tensor::new(input.batch, shape, out))
+}

@@ -1,0 +1,232 @@
+//! What sums a layer's converters meet on the calibration set: the ground for calibrated ranges.
+//!
+//! The cells are nominal (no programming error, no fault), the inputs those of the exact integer
+//! network, so that all chip instances and all noise settings share one range.
+
+use crate::Error;
+use crate::apply::apply;
+use crate::design::{Design, LayerDesign, Seen, effective, program};
+use crate::program::{Cells, LayerProgram};
+use crate::read::{Scratch, Vectors, choose_reads, cut_digits, multiply, occupied_bits};
+use ohmic_hardware::{DummyColumn, RangePolicy, Span};
+use ohmic_mapping::LayerPlan;
+use ohmic_network::{LayerId, MvmEngine, Node, Tensor};
+use ohmic_numerics::Mat;
+use ohmic_numerics::kernel::mvm_i16;
+
+/// Bins of a histogram of sums.
+const BINS: usize = 8192;
+
+/// The sums that one readout of a layer met.
+#[derive(Clone, Debug)]
+pub(crate) struct SumRange {
+    low: f64,
+    high: f64,
+    /// Bounds of the histogram: what the encoding guarantees.
+    bounds: Span,
+    counts: Vec<u64>,
+}
+
+impl SumRange {
+    fn new(bounds: Span) -> Self {
+        Self { low: 0.0, high: 0.0, bounds, counts: vec![0; BINS] }
+    }
+
+    fn add(&mut self, level: f64, times: u64) {
+        self.low = self.low.min(level);
+        self.high = self.high.max(level);
+        let width = (self.bounds.high - self.bounds.low).max(f64::MIN_POSITIVE);
+        let at = (level - self.bounds.low) / width * BINS as f64;
+        self.counts[(at.max(0.0) as usize).min(BINS - 1)] += times;
+    }
+
+    fn merge(&mut self, other: &Self) {
+        self.low = self.low.min(other.low);
+        self.high = self.high.max(other.high);
+        for (a, b) in self.counts.iter_mut().zip(&other.counts) {
+            *a += b;
+        }
+    }
+
+    /// The span to convert: everything seen, or all but an equal share of both tails.
+    pub(crate) fn span(&self, policy: RangePolicy) -> Span {
+        let whole = Span { low: self.low, high: self.high };
+        let RangePolicy::Percentile(keep) = policy else { return whole };
+        let total: u64 = self.counts.iter().sum();
+        let drop = ((1.0 - keep) * 0.5 * total as f64) as u64;
+        let edge = |bin: usize| {
+            self.bounds.low + (self.bounds.high - self.bounds.low) * bin as f64 / BINS as f64
+        };
+        let mut seen = 0;
+        let low = self.counts.iter().position(|&c| {
+            seen += c;
+            seen > drop
+        });
+        seen = 0;
+        let high = self.counts.iter().rposition(|&c| {
+            seen += c;
+            seen > drop
+        });
+        // zero always lies inside: a read of nothing must give code 0
+        Span {
+            low: low.map_or(whole.low, |b| edge(b).max(whole.low)).min(0.0),
+            high: high.map_or(whole.high, |b| edge(b + 1).min(whole.high)).max(0.0),
+        }
+    }
+}
+
+/// Runs the calibration set through the exact network and collects every readout's sums, by layer.
+pub(crate) fn observe(design: &Design<'_>, calibration: &Tensor) -> Result<Vec<Vec<SumRange>>, Error> {
+    let base = design.base_level();
+    let mut nominal: Vec<Option<LayerProgram>> = vec![None; design.layers.len()];
+    let mut ranges: Vec<Vec<SumRange>> = vec![Vec::new(); design.layers.len()];
+    for (id, layer, plan, _) in design.mvm_layers() {
+        let program = nominal_program(design, layer, plan, base);
+        let digit = layer.slices.iter().map(|s| f64::from(s.max_abs())).fold(1.0, f64::max);
+        let most = plan.rows_per_read.min(plan.k) as f64 * digit;
+        ranges[id.0 as usize] = layer.encoded[0]
+            .readouts
+            .iter()
+            .map(|r| {
+                let net: i64 = r.terms.iter().map(|(_, s)| s.value()).sum();
+                let reach = (r.level_low.abs().max(r.level_high.abs()) + net.abs() as f64 * base) * most;
+                let low = if r.level_low < 0.0 || layer.slices.iter().any(|s| s.can_be_negative()) { -reach } else { 0.0 };
+                SumRange::new(Span { low, high: reach })
+            })
+            .collect();
+        nominal[id.0 as usize] = Some(program);
+    }
+    let mut observer = Observer { design, nominal, ranges, scratch: Scratch::default(), error: None };
+    let result = design.network.forward(calibration, 0, &mut observer);
+    if let Some(error) = observer.error {
+        return Err(error);
+    }
+    result?;
+    Ok(observer.ranges)
+}
+
+fn nominal_program(design: &Design<'_>, layer: &LayerDesign, plan: &LayerPlan, base: f64) -> LayerProgram {
+    let dummy = design.hardware.crossbar().dummy_column == DummyColumn::Analog;
+    let seen: Vec<Seen> = plan
+        .blocks
+        .iter()
+        .zip(&layer.encoded)
+        .map(|(block, encoded)| {
+            let levels: Vec<Mat<f64>> =
+                encoded.planes.iter().map(|p| p.map(|l| f64::from(l) + base)).collect();
+            let column = vec![base; block.rows.len()];
+            let levels = effective(encoded, block.outputs.len(), &levels, dummy.then_some(&column[..]));
+            Seen { levels, variance: Mat::default() }
+        })
+        .collect();
+    program(layer, plan, design.hardware, &seen)
+}
+
+struct Observer<'a> {
+    design: &'a Design<'a>,
+    nominal: Vec<Option<LayerProgram>>,
+    ranges: Vec<Vec<SumRange>>,
+    scratch: Scratch,
+    error: Option<Error>,
+}
+
+impl MvmEngine for Observer<'_> {
+    fn mvm(
+        &mut self,
+        id: LayerId,
+        node: &Node,
+        input: &Tensor,
+        first_sample: usize,
+    ) -> Result<Tensor, ohmic_network::Error> {
+        let i = id.0 as usize;
+        let (Some(layer), Some(design), Some(nominal)) =
+            (&self.design.quantized.layers[i], &self.design.layers[i], &self.nominal[i])
+        else {
+            unreachable!("every layer with a matrix is quantized, designed and nominal");
+        };
+        let (ranges, scratch) = (&mut self.ranges[i], &mut self.scratch);
+        let output = apply(&node.name, layer, input, first_sample, &mut |group, vectors, y, _| {
+            collect(nominal, group, vectors, ranges, scratch);
+            multiply(&design.exact, group, vectors, None, y, scratch);
+        });
+        output.map_err(|error| {
+            let message = error.to_string();
+            self.error = Some(error);
+            ohmic_network::Error::Engine(message)
+        })
+    }
+}
+
+/// Adds the sums of all reads of one group to the ranges of their readouts.
+fn collect(program: &LayerProgram, group: usize, vectors: Vectors<'_>, ranges: &mut [SumRange], scratch: &mut Scratch) {
+    let step = 64;
+    for first in (0..vectors.count()).step_by(step) {
+        let n = step.min(vectors.count() - first);
+        let tile = Vectors {
+            x: &vectors.x[first * vectors.k..(first + n) * vectors.k],
+            k: vectors.k,
+            first_draw: vectors.first_draw + first as u32,
+        };
+        occupied_bits(program, tile, &mut scratch.occupied);
+        if program.is_narrow() {
+            cut_digits(program, tile, &mut scratch.digits);
+        }
+        for block in program.blocks.iter().filter(|b| b.group == group) {
+            let width = block.padded_columns();
+            for (local, fragment) in block.fragments.clone().enumerate() {
+                choose_reads(program, fragment, scratch);
+                let reads = scratch.targets.len();
+                let rows = program.fragments[fragment].rows.clone();
+                let sums: Vec<f64> = match &block.cells {
+                    Cells::Narrow(packed) => {
+                        scratch.sums.resize(reads * width, 0);
+                        mvm_i16(&scratch.digits, &scratch.offsets, &packed[local], &mut scratch.sums);
+                        scratch.sums.iter().map(|&s| f64::from(s)).collect()
+                    }
+                    Cells::Wide(cells) => {
+                        let mut sums = vec![0.0; reads * width];
+                        for (sums, &target) in sums.chunks_exact_mut(width).zip(&scratch.targets) {
+                            let (v, s) = (target as usize / program.slices.len(), target as usize % program.slices.len());
+                            for row in rows.clone() {
+                                let digit = f64::from(program.slices[s].digit(tile.x[v * tile.k + row]));
+                                for (sum, &g) in sums.iter_mut().zip(cells.row(row - block.first_row)) {
+                                    *sum += digit * f64::from(g);
+                                }
+                            }
+                        }
+                        sums
+                    }
+                };
+                let issued = n * program.slices.len();
+                for (readout, range) in block.readouts.iter().zip(ranges.iter_mut()) {
+                    for sums in sums.chunks_exact(width) {
+                        for &sum in &sums[readout.columns.clone()] {
+                            range.add(sum * f64::from(program.scale()), 1);
+                        }
+                    }
+                    // reads without a driven row were left out; they give zero
+                    range.add(0.0, ((issued - reads) * readout.columns.len()) as u64);
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn percentile_drops_equal_tails() {
+        let mut r = SumRange::new(Span { low: 0.0, high: 8192.0 });
+        // 1000 sums of 10, one of 8000: keeping 99 % drops five on each side
+        r.add(10.0, 1000);
+        r.add(8000.0, 1);
+        assert_eq!(r.span(RangePolicy::Max), Span { low: 0.0, high: 8000.0 });
+        assert_eq!(r.span(RangePolicy::Percentile(0.99)), Span { low: 0.0, high: 11.0 });
+        let mut other = SumRange::new(Span { low: 0.0, high: 8192.0 });
+        other.add(8100.0, 1);
+        r.merge(&other);
+        assert_eq!(r.span(RangePolicy::Max).high, 8100.0);
+    }
+}

@@ -1,0 +1,223 @@
+//! A chip: one programmed instance of a design.
+
+use crate::Error;
+use crate::activity::{Activity, Events};
+use crate::design::{Design, LayerDesign, Seen, effective, effective_variance, program};
+use crate::program::{Grid, LayerProgram};
+use ohmic_hardware::{DummyColumn, Encoded};
+use ohmic_mapping::{Block, LayerPlan};
+use ohmic_network::LayerId;
+use ohmic_numerics::{Cells, Mat, Noise, Site};
+
+/// One programmed instance of a [`Design`]: `&self` in every run, nothing learned in a call.
+#[derive(Debug)]
+pub struct Chip<'a> {
+    pub(crate) design: &'a Design<'a>,
+    pub(crate) noise: Noise,
+    /// By layer index.
+    pub(crate) layers: Vec<Option<ChipLayer>>,
+}
+
+/// One programmed layer.
+#[derive(Debug)]
+pub(crate) struct ChipLayer {
+    /// `None`: nothing on the way from digits to codes can round, clip or disturb, so the exact
+    /// integer product is the answer (the lossless shortcut).
+    pub(crate) program: Option<LayerProgram>,
+    /// Summed conductance of every row in siemens, blocks one after the other.
+    pub(crate) row_conductance: Vec<f64>,
+}
+
+/// Whether fast paths that cannot change a result may be taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Shortcuts {
+    /// Where they apply.
+    #[default]
+    Taken,
+    /// Never: every read is computed. For tests, and to measure what they save.
+    Avoided,
+}
+
+impl<'a> Chip<'a> {
+    /// Programs every block: targets, programming error, faults. Draws by address from `noise`; give
+    /// each chip instance its own ([`Noise::instance`]).
+    ///
+    /// # Errors
+    /// A conductance that is negative or not a number.
+    pub fn program(design: &'a Design<'a>, noise: Noise, shortcuts: Shortcuts) -> Result<Self, Error> {
+        let mut layers: Vec<Option<ChipLayer>> = (0..design.layers.len()).map(|_| None).collect();
+        for (id, layer, plan, _) in design.mvm_layers() {
+            layers[id.0 as usize] = Some(program_layer(design, id, layer, plan, &noise, shortcuts)?);
+        }
+        Ok(Self { design, noise, layers })
+    }
+
+    /// The events that an activity amounts to on this chip, by layer index.
+    pub fn events(&self, activity: &Activity) -> Vec<Events> {
+        self.layers
+            .iter()
+            .enumerate()
+            .map(|(i, layer)| match (layer, activity.layers.get(i)) {
+                (Some(layer), Some(activity)) => {
+                    self.design.events(LayerId(i as u32), activity, &layer.row_conductance)
+                }
+                _ => Events::NONE,
+            })
+            .collect()
+    }
+
+    /// Names of the layers that run on the lossless shortcut.
+    pub fn lossless_layers(&self) -> Vec<&str> {
+        self.layers
+            .iter()
+            .zip(&self.design.network.nodes)
+            .filter(|(layer, _)| layer.as_ref().is_some_and(|l| l.program.is_none()))
+            .map(|(_, node)| node.name.as_str())
+            .collect()
+    }
+}
+
+fn program_layer(
+    design: &Design<'_>,
+    id: LayerId,
+    layer: &LayerDesign,
+    plan: &LayerPlan,
+    noise: &Noise,
+    shortcuts: Shortcuts,
+) -> Result<ChipLayer, Error> {
+    let mut seen = Vec::with_capacity(plan.blocks.len());
+    let mut row_conductance = Vec::new();
+    let mut quiet = design.hardware.adc().sigma_lsb() <= 0.0;
+    for (block, encoded) in plan.blocks.iter().zip(&layer.encoded) {
+        let cells = program_block(design, id, plan, block, encoded, noise)?;
+        row_conductance.extend(cells.row_conductance);
+        quiet &= cells.seen.variance.as_slice().is_empty();
+        seen.push(cells.seen);
+    }
+    let lossless = quiet
+        && shortcuts == Shortcuts::Taken
+        && plan.blocks.iter().zip(&layer.encoded).zip(&seen).all(|((block, encoded), seen)| {
+            is_lossless(plan, block, encoded, layer, seen)
+        });
+    Ok(ChipLayer { program: (!lossless).then(|| program(layer, plan, design.hardware, &seen)), row_conductance })
+}
+
+/// Whether every conversion passes on the exact integer sum: cells exactly on their levels, grids of
+/// one level that no input can leave.
+fn is_lossless(plan: &LayerPlan, block: &Block, encoded: &Encoded, layer: &LayerDesign, seen: &Seen) -> bool {
+    let ideal: Vec<Mat<f64>> = encoded.planes.iter().map(|p| p.map(f64::from)).collect();
+    if effective(encoded, block.outputs.len(), &ideal, None) != seen.levels {
+        return false;
+    }
+    let grids: Vec<Grid> = encoded
+        .readouts
+        .iter()
+        .zip(&layer.grids)
+        .flat_map(|(r, &grid)| std::iter::repeat_n(grid, crate::design::width(encoded, r, block.outputs.len())))
+        .collect();
+    let digit = layer.slices.iter().map(|s| f64::from(s.max_abs())).fold(0.0, f64::max);
+    let negative = layer.slices.iter().any(|s| s.can_be_negative());
+    plan.fragments[plan.fragments_of(block)].iter().all(|rows| {
+        let (mut above, mut below) = (vec![0.0; grids.len()], vec![0.0; grids.len()]);
+        for row in rows.clone() {
+            for (c, &v) in seen.levels.row(row - block.rows.start).iter().enumerate() {
+                let v = v * digit;
+                above[c] += if negative { v.abs() } else { v.max(0.0) };
+                below[c] += if negative { -v.abs() } else { v.min(0.0) };
+            }
+        }
+        grids.iter().zip(above.iter().zip(&below)).all(|(grid, (&above, &below))| match grid {
+            None => true,
+            // sums up to 2^24 are exact in the converter's arithmetic
+            Some(g) => {
+                g.step.to_bits() == 1f32.to_bits()
+                    && above <= f64::from(g.code_max)
+                    && below >= f64::from(g.code_min)
+                    && above.max(-below) <= f64::from(1 << 24)
+            }
+        })
+    })
+}
+
+struct Programmed {
+    seen: Seen,
+    row_conductance: Vec<f64>,
+}
+
+/// Programs the cells of one block, planes one after the other, then the dummy column.
+fn program_block(
+    design: &Design<'_>,
+    id: LayerId,
+    plan: &LayerPlan,
+    block: &Block,
+    encoded: &Encoded,
+    noise: &Noise,
+) -> Result<Programmed, Error> {
+    let hardware = design.hardware;
+    let (device, window) = (hardware.device(), hardware.device().window());
+    let step = window.step_siemens(1 << hardware.encoding().cell_bits());
+    let base = design.base_level();
+    let rows = block.rows.len();
+    let site = Site { layer: id.0, block: block.id.0 };
+    let read_noise = device.read_noise();
+    let mut first = 0u32;
+    let mut row_conductance = vec![0f64; rows];
+    let mut program_plane = |plane: &Mat<u16>| -> Result<(Mat<f64>, Option<Mat<f64>>), Error> {
+        let targets: Vec<f32> =
+            plane.as_slice().iter().map(|&l| (window.g_min_siemens + f64::from(l) * step) as f32).collect();
+        let mut g = targets.clone();
+        let at = Cells { site, first };
+        device.program(&mut g, at, noise);
+        hardware.faults().apply(&mut g, window, at, noise);
+        if let Some(cell) = g.iter().position(|v| !v.is_finite() || *v < 0.0) {
+            return Err(Error::Conductance {
+                layer: plan.name.clone(),
+                crossbar: block.crossbar,
+                cell: first as usize + cell,
+                g_siemens: g[cell],
+            });
+        }
+        first += g.len() as u32;
+        for (sum, g) in row_conductance.iter_mut().zip(g.chunks_exact(plane.cols())) {
+            *sum += g.iter().map(|&g| f64::from(g)).sum::<f64>();
+        }
+        let levels = g
+            .iter()
+            .zip(&targets)
+            .zip(plane.as_slice())
+            .map(|((g, target), &level)| {
+                // a cell exactly on its target is exactly on its level, whatever f32 made of siemens
+                if g.to_bits() == target.to_bits() { f64::from(level) + base } else { f64::from(*g) / step }
+            })
+            .collect();
+        let variance = read_noise.map(|r| {
+            let of = |&g: &f32| (f64::from(r.sigma_siemens(g)) / step).powi(2);
+            Mat::from_vec(plane.rows(), plane.cols(), g.iter().map(of).collect())
+        });
+        Ok((Mat::from_vec(plane.rows(), plane.cols(), levels), variance))
+    };
+    let mut levels = Vec::with_capacity(encoded.planes.len());
+    let mut variance = Vec::new();
+    for plane in &encoded.planes {
+        let (l, v) = program_plane(plane)?;
+        levels.push(l);
+        variance.extend(v);
+    }
+    let dummy = if hardware.crossbar().dummy_column == DummyColumn::Analog {
+        Some(program_plane(&Mat::filled(rows, 1, 0))?)
+    } else {
+        None
+    };
+    let outputs = block.outputs.len();
+    let dummy_levels = dummy.as_ref().map(|d| d.0.as_slice());
+    let dummy_variance = dummy.as_ref().and_then(|d| d.1.as_ref()).map(Mat::as_slice);
+    let seen = Seen {
+        levels: effective(encoded, outputs, &levels, dummy_levels),
+        variance: if read_noise.is_some() {
+            effective_variance(encoded, outputs, &variance, dummy_variance)
+        } else {
+            Mat::default()
+        },
+    };
+    Ok(Programmed { seen, row_conductance })
+}
