@@ -79,6 +79,16 @@ impl Events {
         }
     }
 
+    /// Every amount times a factor.
+    pub fn scaled(&self, factor: f64) -> Self {
+        Self(self.0.map(|v| v * factor))
+    }
+
+    /// Adds to the amount of one event.
+    pub fn add_amount(&mut self, event: Event, amount: f64) {
+        self.set(event, self.get(event) + amount);
+    }
+
     /// Adds other events.
     pub fn add(&mut self, other: &Self) {
         for (a, b) in self.0.iter_mut().zip(&other.0) {

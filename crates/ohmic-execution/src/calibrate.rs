@@ -96,11 +96,8 @@ pub(crate) fn observe(design: &Design<'_>, calibration: &Tensor) -> Result<Vec<V
             .collect();
         nominal[id.0 as usize] = Some(program);
     }
-    let mut observer = Observer { design, nominal, ranges, scratch: Scratch::default(), error: None };
+    let mut observer = Observer { design, nominal, ranges, scratch: Scratch::default() };
     let result = design.network.forward(calibration, 0, &mut observer);
-    if let Some(error) = observer.error {
-        return Err(error);
-    }
     result?;
     Ok(observer.ranges)
 }
@@ -113,9 +110,9 @@ fn nominal_program(design: &Design<'_>, layer: &LayerDesign, plan: &LayerPlan, b
         .zip(&layer.encoded)
         .map(|(block, encoded)| {
             let levels: Vec<Mat<f64>> =
-                encoded.planes.iter().map(|p| p.map(|l| f64::from(l) + base)).collect();
-            let column = vec![base; block.rows.len()];
-            let levels = effective(encoded, block.outputs.len(), &levels, dummy.then_some(&column[..]));
+                encoded.planes.iter().map(|p| p.map(f64::from)).collect();
+            let column = vec![0.0; block.rows.len()];
+            let levels = effective(encoded, block.outputs.len(), &levels, dummy.then_some(&column[..]), base);
             Seen { levels, variance: Mat::default() }
         })
         .collect();
@@ -127,7 +124,6 @@ struct Observer<'a> {
     nominal: Vec<Option<LayerProgram>>,
     ranges: Vec<Vec<SumRange>>,
     scratch: Scratch,
-    error: Option<Error>,
 }
 
 impl MvmEngine for Observer<'_> {
@@ -149,11 +145,7 @@ impl MvmEngine for Observer<'_> {
             collect(nominal, group, vectors, ranges, scratch);
             multiply(&design.exact, group, vectors, None, y, scratch);
         });
-        output.map_err(|error| {
-            let message = error.to_string();
-            self.error = Some(error);
-            ohmic_network::Error::Engine(message)
-        })
+        output.map_err(|error| ohmic_network::Error::Engine { layer: node.name.clone(), source: Box::new(error) })
     }
 }
 

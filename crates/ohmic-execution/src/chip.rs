@@ -106,7 +106,7 @@ fn program_layer(
 /// one level that no input can leave.
 fn is_lossless(plan: &LayerPlan, block: &Block, encoded: &Encoded, layer: &LayerDesign, seen: &Seen) -> bool {
     let ideal: Vec<Mat<f64>> = encoded.planes.iter().map(|p| p.map(f64::from)).collect();
-    if effective(encoded, block.outputs.len(), &ideal, None) != seen.levels {
+    if effective(encoded, block.outputs.len(), &ideal, None, 0.0) != seen.levels {
         return false;
     }
     let grids: Vec<Grid> = encoded
@@ -187,7 +187,7 @@ fn program_block(
             .zip(plane.as_slice())
             .map(|((g, target), &level)| {
                 // a cell exactly on its target is exactly on its level, whatever f32 made of siemens
-                if g.to_bits() == target.to_bits() { f64::from(level) + base } else { f64::from(*g) / step }
+                if g.to_bits() == target.to_bits() { f64::from(level) } else { f64::from(*g) / step - base }
             })
             .collect();
         let variance = read_noise.map(|r| {
@@ -212,7 +212,7 @@ fn program_block(
     let dummy_levels = dummy.as_ref().map(|d| d.0.as_slice());
     let dummy_variance = dummy.as_ref().and_then(|d| d.1.as_ref()).map(Mat::as_slice);
     let seen = Seen {
-        levels: effective(encoded, outputs, &levels, dummy_levels),
+        levels: effective(encoded, outputs, &levels, dummy_levels, base),
         variance: if read_noise.is_some() {
             effective_variance(encoded, outputs, &variance, dummy_variance)
         } else {

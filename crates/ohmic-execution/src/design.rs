@@ -241,9 +241,16 @@ fn exact_program(layer: &QuantizedMvm) -> LayerProgram {
 
 /// The effective matrix of a block: what its converters see, rows × readout columns, in levels.
 ///
-/// `levels` holds the levels of every plane as they are on the chip (or nominally), `dummy` those of
-/// the dummy column if there is one.
-pub(crate) fn effective(encoded: &Encoded, outputs: usize, levels: &[Mat<f64>], dummy: Option<&[f64]>) -> Mat<f64> {
+/// `levels` holds the levels of every plane as they are on the chip (or nominally), above level 0.
+/// What level 0 itself conducts (`base`) is taken off by the dummy column if there is one, with that
+/// column's own error, and else left in where the signs of a readout do not cancel it.
+pub(crate) fn effective(
+    encoded: &Encoded,
+    outputs: usize,
+    levels: &[Mat<f64>],
+    dummy: Option<&[f64]>,
+    base: f64,
+) -> Mat<f64> {
     let rows = encoded.planes[0].rows();
     let widths: Vec<usize> = encoded.readouts.iter().map(|r| width(encoded, r, outputs)).collect();
     let mut out = Mat::filled(rows, widths.iter().sum(), 0.0);
@@ -251,7 +258,7 @@ pub(crate) fn effective(encoded: &Encoded, outputs: usize, levels: &[Mat<f64>], 
         let mut first = 0;
         for (readout, &width) in encoded.readouts.iter().zip(&widths) {
             let net: i64 = readout.terms.iter().map(|(_, sign)| sign.value()).sum();
-            let removed = dummy.map_or(0.0, |d| net as f64 * d[i]);
+            let removed = net as f64 * dummy.map_or(-base, |d| d[i]);
             for c in 0..width {
                 let sum: f64 = readout
                     .terms

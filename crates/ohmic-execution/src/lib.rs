@@ -1,1 +1,24 @@
 //! Program a chip and run inputs through it; count what happened.
+//!
+//! [`Design`] is a network encoded for a piece of hardware, [`Chip`] one programmed instance of it,
+//! [`Run`] what a batch gave: outputs, [`Activity`], and each layer's own error if asked for.
+//! Parses nothing, prices nothing. How a read is computed is told in `program.rs` and `read.rs`.
+//!
+//! Left out: drift over time, wires, non-linear cells.
+
+mod activity;
+mod apply;
+mod calibrate;
+mod chip;
+mod design;
+mod error;
+mod program;
+mod read;
+mod run;
+mod wide;
+
+pub use activity::{Activity, Events, LayerActivity};
+pub use chip::{Chip, Shortcuts};
+pub use design::{Design, ReadoutRange};
+pub use error::Error;
+pub use run::{LayerError, Probe, Run};

@@ -17,7 +17,7 @@ pub(crate) struct Vectors<'a> {
 }
 
 impl Vectors<'_> {
-    fn count(&self) -> usize {
+    pub(crate) fn count(&self) -> usize {
         self.x.len() / self.k
     }
 }
@@ -25,11 +25,11 @@ impl Vectors<'_> {
 /// Buffers kept from call to call: fresh ones cost more in page faults than the arithmetic.
 #[derive(Debug, Default)]
 pub(crate) struct Scratch {
-    digits: Vec<i16>,
-    occupied: Vec<Occupied>,
-    offsets: Vec<u32>,
-    targets: Vec<u32>,
-    sums: Vec<i32>,
+    pub(crate) digits: Vec<i16>,
+    pub(crate) occupied: Vec<Occupied>,
+    pub(crate) offsets: Vec<u32>,
+    pub(crate) targets: Vec<u32>,
+    pub(crate) sums: Vec<i32>,
     noise: Vec<f32>,
     deviates: Vec<f32>,
     codes: Vec<i32>,
@@ -144,7 +144,7 @@ fn multiply_tile(
 }
 
 /// Occupied bits of every vector and fragment, `count × fragments`.
-fn occupied_bits(program: &LayerProgram, vectors: Vectors<'_>, out: &mut Vec<Occupied>) {
+pub(crate) fn occupied_bits(program: &LayerProgram, vectors: Vectors<'_>, out: &mut Vec<Occupied>) {
     out.clear();
     for x in vectors.x.chunks_exact(vectors.k) {
         out.extend(program.fragments.iter().map(|f| Occupied::of(&x[f.rows.clone()])));
@@ -152,7 +152,7 @@ fn occupied_bits(program: &LayerProgram, vectors: Vectors<'_>, out: &mut Vec<Occ
 }
 
 /// The digits of every vector and slice, `(count · slices) × padded`, fragments at their offsets.
-fn cut_digits(program: &LayerProgram, vectors: Vectors<'_>, out: &mut Vec<i16>) {
+pub(crate) fn cut_digits(program: &LayerProgram, vectors: Vectors<'_>, out: &mut Vec<i16>) {
     let padded = program.padded;
     out.resize(vectors.count() * program.slices.len() * padded, 0);
     let kernels: Vec<Digit> = program.slices.iter().map(digit).collect();
@@ -180,7 +180,7 @@ fn digit(slice: &InputSlice) -> Digit {
 }
 
 /// The reads of one fragment that have to be computed: where their digits start, and their row.
-fn choose_reads(program: &LayerProgram, fragment: usize, scratch: &mut Scratch) {
+pub(crate) fn choose_reads(program: &LayerProgram, fragment: usize, scratch: &mut Scratch) {
     scratch.offsets.clear();
     scratch.targets.clear();
     let slices = program.slices.len();

@@ -1,0 +1,184 @@
+//! Energy, latency and area: events times unit costs, summed by component and by layer.
+//!
+//! Conservation: the parts sum to the whole, by component and by layer. Energy of an inference is
+//! dynamic energy (events) plus leakage over the interval at which inferences complete with all layers
+//! working as a pipeline. Left out: fill and drain of the pipeline, waiting for buffers and links.
+
+use crate::Error;
+use ohmic_execution::{Activity, Events};
+use ohmic_hardware::{Component, Event, Hardware, Level};
+use ohmic_mapping::Plan;
+use ohmic_network::LayerId;
+
+/// What one component contributes.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ComponentCost {
+    /// Name from the hardware file.
+    pub name: String,
+    /// Instances in the crossbars, macros, tiles and chips in use.
+    pub instances: f64,
+    /// Dynamic and leakage energy of one inference, in joule.
+    pub energy_joule: f64,
+    /// Leakage part of the above, in joule.
+    pub leakage_joule: f64,
+    /// Area of all instances, in m².
+    pub area_m2: f64,
+    /// Where its figures come from.
+    pub source: String,
+}
+
+/// What one layer costs.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LayerCost {
+    /// Which layer.
+    pub id: LayerId,
+    /// Dynamic energy of one inference, in joule.
+    pub energy_joule: f64,
+    /// Time for one inference, in seconds.
+    pub time_s: f64,
+    /// Conversions of one inference.
+    pub conversions: f64,
+    /// Sequential reads of one inference.
+    pub steps: f64,
+}
+
+/// What one inference costs on the hardware.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Cost {
+    /// By component, in the order of the hardware file.
+    pub components: Vec<ComponentCost>,
+    /// By layer that runs on crossbars.
+    pub layers: Vec<LayerCost>,
+    /// Amounts of every event for one inference, by layer as in the network.
+    pub events: Vec<Events>,
+    /// Time from input to output of one inference, in seconds.
+    pub latency_s: f64,
+    /// Interval at which inferences complete with all layers at work, in seconds.
+    pub interval_s: f64,
+    /// Multiply-accumulates of one inference on crossbars.
+    pub macs: f64,
+}
+
+impl Cost {
+    /// Energy of one inference, in joule.
+    pub fn energy_joule(&self) -> f64 {
+        self.components.iter().map(|c| c.energy_joule).sum()
+    }
+
+    /// Area in use, in m².
+    pub fn area_m2(&self) -> f64 {
+        self.components.iter().map(|c| c.area_m2).sum()
+    }
+
+    /// The layer that limits the rate of inferences.
+    pub fn bottleneck(&self) -> Option<LayerId> {
+        self.layers.iter().max_by(|a, b| a.time_s.total_cmp(&b.time_s)).map(|l| l.id)
+    }
+}
+
+/// Time of one read: the lines are driven while the previous sums are converted, so the slower of the
+/// two counts. `columns` is the number of conversions a read asks of one crossbar.
+pub fn read_time_s(hardware: &Hardware, columns: usize) -> f64 {
+    let crossbar = hardware.crossbar();
+    let turns = columns.div_ceil(crossbar.adcs) as f64;
+    crossbar.t_read_s.max(turns / crossbar.adc_rate_hz)
+}
+
+/// The cost of one inference: the mean over the samples of a run.
+///
+/// # Errors
+/// [`Error::Unpriced`] names an event that happened and that no component prices.
+pub fn cost(plan: &Plan, hardware: &Hardware, activity: &Activity, events: &[Events]) -> Result<Cost, Error> {
+    let samples = activity.layers.iter().map(|l| l.samples).max().unwrap_or(0).max(1) as f64;
+    let mut layers = Vec::new();
+    let mut per_inference = vec![Events::NONE; events.len()];
+    for (i, (plan, events)) in plan.layers.iter().zip(events).enumerate() {
+        let Some(plan) = plan else { continue };
+        per_inference[i] = events.scaled(1.0 / samples);
+        let steps = activity.layers[i].steps as f64 / samples;
+        let reads = activity.layers[i].reads as f64;
+        let copies = plan.blocks.iter().filter(|b| b.group == 0 && b.rows == plan.blocks[0].rows).count();
+        let conversions = per_inference[i].get(Event::Conversion);
+        // the widest crossbar sets the pace: as many columns as the mean, to the next whole one
+        let columns = if reads > 0.0 { (conversions * samples / reads / copies as f64).ceil() as usize } else { 0 };
+        layers.push(LayerCost {
+            id: plan.id,
+            energy_joule: 0.0,
+            time_s: steps * read_time_s(hardware, columns),
+            conversions,
+            steps,
+        });
+    }
+    let digital = activity.digital_elements as f64 / samples;
+    let latency_s = layers.iter().map(|l| l.time_s).sum();
+    let interval_s = layers.iter().map(|l| l.time_s).fold(0.0, f64::max);
+    let mut total = Events::NONE;
+    for events in &per_inference {
+        total.add(events);
+    }
+    total.add_amount(Event::DigitalOp, digital);
+    for event in Event::ALL {
+        let amount = total.get(event);
+        if amount > 0.0 && hardware.components().iter().all(|c| c.model.energy_joule(event).is_none()) {
+            return Err(Error::Unpriced {
+                event: event.name(),
+                amount: amount * samples,
+                hardware: hardware.name().to_owned(),
+            });
+        }
+    }
+    let mut components = Vec::with_capacity(hardware.components().len());
+    for component in hardware.components() {
+        let instances = instances(component, plan, hardware);
+        let leakage_joule = checked(component, hardware, "leakage", component.model.leakage_watt())? * instances * interval_s;
+        let mut energy_joule = leakage_joule;
+        for event in Event::ALL {
+            if let Some(unit) = component.model.energy_joule(event) {
+                energy_joule += total.get(event) * checked(component, hardware, "energy", unit)?;
+            }
+        }
+        for layer in &mut layers {
+            for event in Event::ALL {
+                if let Some(unit) = component.model.energy_joule(event) {
+                    layer.energy_joule += per_inference[layer.id.0 as usize].get(event) * unit;
+                }
+            }
+        }
+        components.push(ComponentCost {
+            name: component.name.clone(),
+            instances,
+            energy_joule,
+            leakage_joule,
+            area_m2: checked(component, hardware, "area", component.model.area_m2())? * instances,
+            source: component.source.clone(),
+        });
+    }
+    let macs = plan
+        .layers
+        .iter()
+        .flatten()
+        .map(|l| (l.positions * l.groups) as f64 * (l.k * l.n) as f64)
+        .sum();
+    Ok(Cost { components, layers, events: per_inference, latency_s, interval_s, macs })
+}
+
+fn checked(component: &Component, hardware: &Hardware, what: &'static str, value: f64) -> Result<f64, Error> {
+    if value.is_finite() && value >= 0.0 {
+        return Ok(value);
+    }
+    Err(Error::Cost { component: component.name.clone(), hardware: hardware.name().to_owned(), what, value })
+}
+
+/// Instances of a component in what the plan uses.
+fn instances(component: &Component, plan: &Plan, hardware: &Hardware) -> f64 {
+    let crossbar = hardware.crossbar();
+    let places = match component.per {
+        Level::Row => plan.crossbars * crossbar.rows,
+        Level::Adc => plan.crossbars * crossbar.adcs,
+        Level::Crossbar => plan.crossbars,
+        Level::Macro => plan.macros,
+        Level::Tile => plan.tiles,
+        Level::Chip => plan.chips,
+    };
+    places as f64 * component.count
+}

@@ -1,0 +1,32 @@
+//! Why a run cannot be reduced to a record.
+
+/// What is missing.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// Something happened that no component of the hardware file puts a price on.
+    #[error(
+        "event `{event}` happened {amount:e} times but no component of hardware `{hardware}` prices it; add a \
+         `[[component]]` that lists `{event}` among its events, with its source"
+    )]
+    Unpriced {
+        /// Name of the event.
+        event: &'static str,
+        /// How often it happened in the run.
+        amount: f64,
+        /// Hardware name.
+        hardware: String,
+    },
+    /// A component gave a cost that is negative or not a number.
+    #[error("component `{component}` of hardware `{hardware}` gives {what} = {value}; expected a finite value, 0 or more")]
+    Cost {
+        /// Component name.
+        component: String,
+        /// Hardware name.
+        hardware: String,
+        /// Which cost.
+        what: &'static str,
+        /// What it gave.
+        value: f64,
+    },
+}
