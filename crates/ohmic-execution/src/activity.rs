@@ -121,13 +121,13 @@ impl Design<'_> {
             .iter()
             .zip(&design.encoded)
             .filter(|(b, _)| b.group == 0 && b.rows == *first_rows)
-            .map(|(b, e)| e.readouts.iter().map(|r| crate::design::width(e, r, b.outputs.len())).sum::<usize>())
+            .map(|(b, e)| {
+                e.readouts.iter().map(|r| crate::design::width(e, r, b.outputs.len())).sum::<usize>()
+            })
             .sum();
         let converted = activity.reads as f64 * conversions as f64;
-        let per_fragment = design.encoded[0]
-            .readouts
-            .iter()
-            .any(|r| matches!(r.gain, ohmic_hardware::Gain::PerFragment(_)));
+        let per_fragment =
+            design.encoded[0].readouts.iter().any(|r| matches!(r.gain, ohmic_hardware::Gain::PerFragment(_)));
         let digital_sum = design.encoded[0].input_sum_scale.iter().any(|&s| s != 0);
 
         events.set(Event::RowDrive, activity.rows as f64 * copies);

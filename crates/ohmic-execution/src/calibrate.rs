@@ -5,7 +5,7 @@
 
 use crate::Error;
 use crate::apply::apply;
-use crate::design::{Design, LayerDesign, Seen, effective, program};
+use crate::design::{Design, LayerDesign, Periphery, Seen, effective, program};
 use crate::program::{Cells, LayerProgram};
 use crate::read::{Scratch, Vectors, choose_reads, cut_digits, multiply, occupied_bits};
 use ohmic_hardware::{DummyColumn, RangePolicy, Span};
@@ -54,9 +54,8 @@ impl SumRange {
         let RangePolicy::Percentile(keep) = policy else { return whole };
         let total: u64 = self.counts.iter().sum();
         let drop = ((1.0 - keep) * 0.5 * total as f64) as u64;
-        let edge = |bin: usize| {
-            self.bounds.low + (self.bounds.high - self.bounds.low) * bin as f64 / BINS as f64
-        };
+        let edge =
+            |bin: usize| self.bounds.low + (self.bounds.high - self.bounds.low) * bin as f64 / BINS as f64;
         let mut seen = 0;
         let low = self.counts.iter().position(|&c| {
             seen += c;
@@ -90,7 +89,11 @@ pub(crate) fn observe(design: &Design<'_>, calibration: &Tensor) -> Result<Vec<V
             .map(|r| {
                 let net: i64 = r.terms.iter().map(|(_, s)| s.value()).sum();
                 let reach = (r.level_low.abs().max(r.level_high.abs()) + net.abs() as f64 * base) * most;
-                let low = if r.level_low < 0.0 || layer.slices.iter().any(|s| s.can_be_negative()) { -reach } else { 0.0 };
+                let low = if r.level_low < 0.0 || layer.slices.iter().any(|s| s.can_be_negative()) {
+                    -reach
+                } else {
+                    0.0
+                };
                 SumRange::new(Span { low, high: reach })
             })
             .collect();
@@ -109,14 +112,13 @@ fn nominal_program(design: &Design<'_>, layer: &LayerDesign, plan: &LayerPlan, b
         .iter()
         .zip(&layer.encoded)
         .map(|(block, encoded)| {
-            let levels: Vec<Mat<f64>> =
-                encoded.planes.iter().map(|p| p.map(f64::from)).collect();
+            let levels: Vec<Mat<f64>> = encoded.planes.iter().map(|p| p.map(f64::from)).collect();
             let column = vec![0.0; block.rows.len()];
             let levels = effective(encoded, block.outputs.len(), &levels, dummy.then_some(&column[..]), base);
             Seen { levels, variance: Mat::default() }
         })
         .collect();
-    program(layer, plan, design.hardware, &seen)
+    program(layer, plan, Periphery::of(design.hardware), &seen)
 }
 
 struct Observer<'a> {
@@ -145,12 +147,21 @@ impl MvmEngine for Observer<'_> {
             collect(nominal, group, vectors, ranges, scratch);
             multiply(&design.exact, group, vectors, None, y, scratch);
         });
-        output.map_err(|error| ohmic_network::Error::Engine { layer: node.name.clone(), source: Box::new(error) })
+        output.map_err(|error| ohmic_network::Error::Engine {
+            layer: node.name.clone(),
+            source: Box::new(error),
+        })
     }
 }
 
 /// Adds the sums of all reads of one group to the ranges of their readouts.
-fn collect(program: &LayerProgram, group: usize, vectors: Vectors<'_>, ranges: &mut [SumRange], scratch: &mut Scratch) {
+fn collect(
+    program: &LayerProgram,
+    group: usize,
+    vectors: Vectors<'_>,
+    ranges: &mut [SumRange],
+    scratch: &mut Scratch,
+) {
     let step = 64;
     for first in (0..vectors.count()).step_by(step) {
         let n = step.min(vectors.count() - first);
@@ -178,7 +189,10 @@ fn collect(program: &LayerProgram, group: usize, vectors: Vectors<'_>, ranges: &
                     Cells::Wide(cells) => {
                         let mut sums = vec![0.0; reads * width];
                         for (sums, &target) in sums.chunks_exact_mut(width).zip(&scratch.targets) {
-                            let (v, s) = (target as usize / program.slices.len(), target as usize % program.slices.len());
+                            let (v, s) = (
+                                target as usize / program.slices.len(),
+                                target as usize % program.slices.len(),
+                            );
                             for row in rows.clone() {
                                 let digit = f64::from(program.slices[s].digit(tile.x[v * tile.k + row]));
                                 for (sum, &g) in sums.iter_mut().zip(cells.row(row - block.first_row)) {

@@ -2,7 +2,7 @@
 
 use crate::Error;
 use crate::activity::{Activity, Events};
-use crate::design::{Design, LayerDesign, Seen, effective, effective_variance, program};
+use crate::design::{Design, LayerDesign, Periphery, Seen, effective, effective_variance, program};
 use crate::program::{Grid, LayerProgram};
 use ohmic_hardware::{DummyColumn, Encoded};
 use ohmic_mapping::{Block, LayerPlan};
@@ -96,10 +96,16 @@ fn program_layer(
     }
     let lossless = quiet
         && shortcuts == Shortcuts::Taken
-        && plan.blocks.iter().zip(&layer.encoded).zip(&seen).all(|((block, encoded), seen)| {
-            is_lossless(plan, block, encoded, layer, seen)
-        });
-    Ok(ChipLayer { program: (!lossless).then(|| program(layer, plan, design.hardware, &seen)), row_conductance })
+        && plan
+            .blocks
+            .iter()
+            .zip(&layer.encoded)
+            .zip(&seen)
+            .all(|((block, encoded), seen)| is_lossless(plan, block, encoded, layer, seen));
+    Ok(ChipLayer {
+        program: (!lossless).then(|| program(layer, plan, Periphery::of(design.hardware), &seen)),
+        row_conductance,
+    })
 }
 
 /// Whether every conversion passes on the exact integer sum: cells exactly on their levels, grids of
@@ -113,7 +119,9 @@ fn is_lossless(plan: &LayerPlan, block: &Block, encoded: &Encoded, layer: &Layer
         .readouts
         .iter()
         .zip(&layer.grids)
-        .flat_map(|(r, &grid)| std::iter::repeat_n(grid, crate::design::width(encoded, r, block.outputs.len())))
+        .flat_map(|(r, &grid)| {
+            std::iter::repeat_n(grid, crate::design::width(encoded, r, block.outputs.len()))
+        })
         .collect();
     let digit = layer.slices.iter().map(|s| f64::from(s.max_abs())).fold(0.0, f64::max);
     let negative = layer.slices.iter().any(|s| s.can_be_negative());

@@ -104,7 +104,9 @@ impl<'a> Design<'a> {
     }
 
     /// Index, design, plan and integers of every layer that runs on crossbars.
-    pub(crate) fn mvm_layers(&self) -> impl Iterator<Item = (LayerId, &LayerDesign, &LayerPlan, &QuantizedMvm)> {
+    pub(crate) fn mvm_layers(
+        &self,
+    ) -> impl Iterator<Item = (LayerId, &LayerDesign, &LayerPlan, &QuantizedMvm)> {
         self.layers.iter().zip(&self.plan.layers).zip(&self.quantized.layers).enumerate().filter_map(
             |(i, ((design, plan), layer))| {
                 Some((LayerId(i as u32), design.as_ref()?, plan.as_ref()?, layer.as_ref()?))
@@ -165,7 +167,8 @@ fn full_scale_grids(encoded: &Encoded, slices: &[InputSlice], hardware: &Hardwar
         .map(|readout| {
             let net: i64 = readout.terms.iter().map(|(_, sign)| sign.value()).sum();
             let left_in = if crossbar.dummy_column == DummyColumn::Analog { 0.0 } else { net as f64 * base };
-            let (low, high) = ((readout.level_low + left_in) * largest, (readout.level_high + left_in) * largest);
+            let (low, high) =
+                ((readout.level_low + left_in) * largest, (readout.level_high + left_in) * largest);
             let (low, high) = if slices.iter().any(InputSlice::can_be_negative) {
                 (low.min(-high), high.max(-low))
             } else {
@@ -178,14 +181,19 @@ fn full_scale_grids(encoded: &Encoded, slices: &[InputSlice], hardware: &Hardwar
 
 /// The layer as exact integer products: one block a group, inputs in one slice of up to 15 bits or in
 /// slices of 8, rows in fragments short enough that sums stay within 32 bits.
-fn exact_program(layer: &QuantizedMvm) -> LayerProgram {
+pub(crate) fn exact_program(layer: &QuantizedMvm) -> LayerProgram {
     let bits = layer.input_bits;
     let slices: Vec<InputSlice> = if bits <= 15 {
         vec![InputSlice { part: Part::Signed, shift: 0, bits, gain: 1 }]
     } else {
         (0..bits)
             .step_by(8)
-            .map(|shift| InputSlice { part: Part::Signed, shift, bits: 8.min(bits - shift), gain: 1 << shift })
+            .map(|shift| InputSlice {
+                part: Part::Signed,
+                shift,
+                bits: 8.min(bits - shift),
+                gain: 1 << shift,
+            })
             .collect()
     };
     let digit = slices.iter().map(|s| i64::from(s.max_abs())).max().unwrap_or(1);
@@ -313,6 +321,34 @@ pub(crate) fn width(encoded: &Encoded, readout: &ohmic_hardware::Readout, output
     if readout.terms.iter().all(|&(plane, _)| encoded.planes[plane].cols() == 1) { 1 } else { outputs }
 }
 
+/// What a program needs to know of the hardware beside its cells.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Periphery {
+    pub(crate) sigma_lsb: f32,
+    pub(crate) skipping: Skipping,
+    pub(crate) arithmetic: Arithmetic,
+}
+
+impl Periphery {
+    pub(crate) fn of(hardware: &Hardware) -> Self {
+        Self {
+            sigma_lsb: hardware.adc().sigma_lsb(),
+            skipping: hardware.dac().skipping(),
+            arithmetic: Arithmetic::Chosen,
+        }
+    }
+}
+
+/// Which form of a read computes it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Arithmetic {
+    /// The kernels where they can, else the plain form.
+    Chosen,
+    /// The plain form, for tests.
+    #[cfg_attr(not(test), allow(dead_code))]
+    Plain,
+}
+
 /// A block's effective levels and read-noise variances.
 pub(crate) struct Seen {
     pub(crate) levels: Mat<f64>,
@@ -324,7 +360,7 @@ pub(crate) struct Seen {
 pub(crate) fn program(
     design: &LayerDesign,
     plan: &LayerPlan,
-    hardware: &Hardware,
+    periphery: Periphery,
     seen: &[Seen],
 ) -> LayerProgram {
     let mut ranges: Vec<Grid> = Vec::new();
@@ -338,10 +374,10 @@ pub(crate) fn program(
             })
         })
         .collect();
-    let sigma_lsb = hardware.adc().sigma_lsb();
+    let Periphery { sigma_lsb, skipping, arithmetic } = periphery;
     let fraction = narrow_fraction(design, plan, seen);
-    let narrow = fraction.is_some() && codes_fit(design, plan);
-    let fraction_bits = if narrow { fraction.unwrap_or(0) } else { wide_fraction(seen) };
+    let narrow = arithmetic == Arithmetic::Chosen && fraction.is_some() && codes_fit(design, plan);
+    let fraction_bits = fraction.unwrap_or_else(|| wide_fraction(seen));
     let scale = f64::from(fraction_bits).exp2();
     let blocks = plan
         .blocks
@@ -377,7 +413,8 @@ pub(crate) fn program(
                     let mut row = vec![0; padded];
                     for (readout, encoded) in readouts.iter().zip(&encoded.readouts) {
                         for (c, at) in readout.columns.clone().enumerate() {
-                            row[at] = if readout.shared_gain.is_some() { 1 } else { gain(&encoded.gain, local, c) };
+                            row[at] =
+                                if readout.shared_gain.is_some() { 1 } else { gain(&encoded.gain, local, c) };
                         }
                     }
                     row
@@ -388,7 +425,8 @@ pub(crate) fn program(
                 let piece = |f: &Fragment| {
                     let start = f.rows.start - block.rows.start;
                     let rows = f.rows.len();
-                    let data: Vec<i16> = fixed.as_slice()[start * fixed.cols()..(start + rows) * fixed.cols()]
+                    let data: Vec<i16> = fixed.as_slice()
+                        [start * fixed.cols()..(start + rows) * fixed.cols()]
                         .iter()
                         .map(|&v| v as i16)
                         .collect();
@@ -424,7 +462,7 @@ pub(crate) fn program(
         runs: join(&design.fragments),
         fragments: design.fragments.clone(),
         padded: design.padded,
-        skipping: hardware.dac().skipping(),
+        skipping,
         blocks,
         ranges,
         fraction_bits,

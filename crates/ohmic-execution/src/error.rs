@@ -7,7 +7,9 @@ use ohmic_hardware::encoding::EncodeError;
 #[non_exhaustive]
 pub enum Error {
     /// The weight encoding cannot hold a weight of the layer.
-    #[error("layer `{layer}`, crossbar {crossbar} (its rows from {first_row}, outputs from {first_output}): {source}")]
+    #[error(
+        "layer `{layer}`, crossbar {crossbar} (its rows from {first_row}, outputs from {first_output}): {source}"
+    )]
     Encode {
         /// Layer name.
         layer: String,

@@ -118,7 +118,10 @@ impl MvmEngine for Engine<'_> {
                 }
             }
         });
-        result.map_err(|error| ohmic_network::Error::Engine { layer: node.name.clone(), source: Box::new(error) })
+        result.map_err(|error| ohmic_network::Error::Engine {
+            layer: node.name.clone(),
+            source: Box::new(error),
+        })
     }
 
     fn observe(&mut self, _id: LayerId, node: &Node, output: &Tensor) {
@@ -180,7 +183,8 @@ fn count(
                 }
             }
             activity.skipped =
-                activity.samples * plan.positions as u64 * slices * fragments * plan.groups as u64 - activity.reads;
+                activity.samples * plan.positions as u64 * slices * fragments * plan.groups as u64
+                    - activity.reads;
         }
     }
 }
@@ -200,7 +204,8 @@ struct SquareTable<'a> {
 impl<'a> SquareTable<'a> {
     fn new(slices: &'a [InputSlice], quantized: &QuantizedMvm) -> Self {
         let bits = quantized.input_bits;
-        let (low, high) = if quantized.input_signed { (-(1i32 << (bits - 1)), 1 << (bits - 1)) } else { (0, 1 << bits) };
+        let (low, high) =
+            if quantized.input_signed { (-(1i32 << (bits - 1)), 1 << (bits - 1)) } else { (0, 1 << bits) };
         let table = if bits <= 12 { (low..high).map(|x| square(slices, x)).collect() } else { Vec::new() };
         Self { slices, low, table }
     }

@@ -49,11 +49,12 @@ pub(crate) fn read_block(
                                     let cell = ((s * fragments + f) * stride + c) as u32;
                                     let mut deviation = 0.0;
                                     if !block.variance.is_empty() {
-                                        deviation = variance.sqrt() * source.normal(Purpose::Read, at, draw, cell);
+                                        deviation =
+                                            variance.sqrt() * source.normal(Purpose::Read, at, draw, cell);
                                     }
                                     if program.sigma_lsb > 0.0 {
-                                        deviation +=
-                                            block.sigma[c] * source.normal(Purpose::Converter, at, draw, cell);
+                                        deviation += block.sigma[c]
+                                            * source.normal(Purpose::Converter, at, draw, cell);
                                     }
                                     level += deviation;
                                 }
