@@ -40,14 +40,6 @@ impl SumRange {
         self.counts[(at.max(0.0) as usize).min(BINS - 1)] += times;
     }
 
-    fn merge(&mut self, other: &Self) {
-        self.low = self.low.min(other.low);
-        self.high = self.high.max(other.high);
-        for (a, b) in self.counts.iter_mut().zip(&other.counts) {
-            *a += b;
-        }
-    }
-
     /// The span to convert: everything seen, or all but an equal share of both tails.
     pub(crate) fn span(&self, policy: RangePolicy) -> Span {
         let whole = Span { low: self.low, high: self.high };
@@ -230,9 +222,5 @@ mod tests {
         r.add(8000.0, 1);
         assert_eq!(r.span(RangePolicy::Max), Span { low: 0.0, high: 8000.0 });
         assert_eq!(r.span(RangePolicy::Percentile(0.99)), Span { low: 0.0, high: 11.0 });
-        let mut other = SumRange::new(Span { low: 0.0, high: 8192.0 });
-        other.add(8100.0, 1);
-        r.merge(&other);
-        assert_eq!(r.span(RangePolicy::Max).high, 8100.0);
     }
 }

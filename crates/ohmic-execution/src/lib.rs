@@ -6,6 +6,8 @@
 //!
 //! Left out: drift over time, wires, non-linear cells.
 
+#![cfg_attr(test, allow(clippy::float_cmp))]
+
 mod activity;
 mod apply;
 mod calibrate;

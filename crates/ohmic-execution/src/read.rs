@@ -517,7 +517,8 @@ mod tests {
                 }
             }
         }
-        assert_eq!(number, 180);
+        // 5 shapes x 3 input codings x 2 ways of skipping x (5 noises with a converter, 2 without)
+        assert_eq!(number, 210);
     }
 
     /// The exact program against the plain integer sum, 16-bit operands included.

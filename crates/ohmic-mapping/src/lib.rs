@@ -3,6 +3,8 @@
 //! Principal types: [`Plan`], [`LayerPlan`], [`Block`]; [`map`] makes them. Draws no number and runs
 //! nothing. Left out: weight duplication, traffic-aware placement.
 
+#![cfg_attr(test, allow(clippy::float_cmp))]
+
 mod error;
 mod plan;
 

@@ -1,1 +1,9 @@
 //! Reduce runs to a record: accuracy with interval, signal-to-noise ratios, energy, latency and area.
+
+#![cfg_attr(test, allow(clippy::float_cmp))]
+
+mod cost;
+mod error;
+
+pub use cost::{ComponentCost, Cost, LayerCost, cost, read_time_s};
+pub use error::Error;

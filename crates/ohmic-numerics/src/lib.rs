@@ -3,6 +3,8 @@
 //! Knows no physics. Principal types: [`Mat`], [`Noise`], [`Uniform`]; [`stats`] for estimates;
 //! [`kernel`] holds the only `unsafe` of the workspace.
 
+#![cfg_attr(test, allow(clippy::float_cmp))]
+
 pub mod kernel;
 pub mod mat;
 pub mod noise;

@@ -131,6 +131,8 @@ pub(crate) fn ln_unit(x: f32) -> f32 {
     exponent as f32 * std::f32::consts::LN_2 + s * series
 }
 
+// the coefficients are written as the decimal that names each f32, pi among them
+#[allow(clippy::approx_constant, clippy::excessive_precision)]
 /// (cos, sin) of pi * t for t in [-1, 1), by Taylor polynomials on |f| <= 1/2 with the sign of the
 /// half turn taken off. Error below 4e-7.
 #[inline(always)]

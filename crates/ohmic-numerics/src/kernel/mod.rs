@@ -3,6 +3,8 @@
 //! [`scalar`](mod@scalar) is the specification; every other form gives the same bits and is tested
 //! against it. The level is chosen once for the process, see [`level`].
 #![allow(unsafe_code)]
+// tiles of registers read best by index, and kernels take what they need as plain arguments
+#![allow(clippy::needless_range_loop, clippy::too_many_arguments)]
 
 /// Compiles one body three times, with wider vectors switched on, and calls the one of its `level`.
 /// The body must be `inline(always)` and give the same bits at any vector width.
