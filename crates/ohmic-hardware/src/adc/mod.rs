@@ -3,8 +3,15 @@
 //! To add one: 1. write `adc/<name>.rs` with a `KIND` (copy `uniform.rs`); 2. add `mod <name>;`
 //! below; 3. add `<name>::KIND` to [`KINDS`].
 
+mod ideal;
+mod uniform;
+
+use ohmic_config::Kind;
 use ohmic_numerics::Uniform;
 use std::fmt::Debug;
+
+/// Every converter there is.
+pub const KINDS: &[Kind<dyn Adc>] = &[ideal::KIND, uniform::KIND];
 
 /// The sums that a converter has to cover, in levels times input digits.
 #[derive(Clone, Copy, Debug, PartialEq)]

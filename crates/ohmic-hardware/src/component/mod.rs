@@ -3,8 +3,94 @@
 //! To add one: 1. write `component/<name>.rs` with a `KIND` (copy `adc_isaac_2016.rs`); 2. add
 //! `mod <name>;` below; 3. add `<name>::KIND` to [`KINDS`].
 
+mod adc_isaac_2016;
+mod adc_regression;
+mod adc_zigzag;
+mod charge_array;
+mod priced;
+mod resistive_array;
+
 use crate::event::Event;
+use crate::spec::CrossbarSpec;
+use ohmic_config::{KeyDoc, Kind};
 use std::fmt::Debug;
+
+/// Every price model there is.
+pub const KINDS: &[Kind<dyn ComponentModel>] = &[
+    priced::KIND,
+    resistive_array::KIND,
+    charge_array::KIND,
+    adc_isaac_2016::KIND,
+    adc_regression::KIND,
+    adc_zigzag::KIND,
+];
+
+pub(crate) const SOURCE: KeyDoc = KeyDoc::text(
+    "source",
+    "where the figures come from; begin with \"assumption:\" where nobody published them",
+);
+
+/// What a price may depend on; said once, in `[crossbar]`, `[adc]` and `[dac]`, never repeated in
+/// `[component]`, so that accuracy and cost cannot describe two machines.
+#[derive(Clone, Copy, Debug)]
+pub struct Machine<'a> {
+    /// Geometry and rates.
+    pub crossbar: &'a CrossbarSpec,
+    /// Bits of a conversion.
+    pub adc_bits: u32,
+    /// Bits of an input driven in one step.
+    pub dac_bits: u32,
+}
+
+/// A price was asked for outside the range that its model is valid in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OutsideValidity {
+    /// Key path of the value it is not valid for: `adc.bits`.
+    pub key: &'static str,
+    /// That value.
+    pub value: String,
+    /// What the model is valid for, and the way out.
+    pub valid: String,
+}
+
+/// A price model as it stands in a hardware file, before it is told the machine.
+pub trait ComponentModel: Debug + Send + Sync {
+    /// What there are [`ComponentModel::count`] instances for.
+    fn per(&self) -> Level;
+
+    /// Instances per [`ComponentModel::per`].
+    fn count(&self) -> f64 {
+        1.0
+    }
+
+    /// The price of one instance in this machine.
+    ///
+    /// # Errors
+    /// The machine is outside the model's validity.
+    fn fit(&self, machine: &Machine<'_>) -> Result<Box<dyn CostModel>, OutsideValidity>;
+}
+
+/// A price of one event only: what converters and arrays come to.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct OneEvent {
+    pub(crate) event: Event,
+    pub(crate) energy_joule: f64,
+    pub(crate) area_m2: f64,
+}
+
+impl CostModel for OneEvent {
+    fn area_m2(&self) -> f64 {
+        self.area_m2
+    }
+
+    fn leakage_watt(&self) -> f64 {
+        0.0
+    }
+
+    fn energy_joule(&self, event: Event) -> Option<f64> {
+        (event == self.event).then_some(self.energy_joule)
+    }
+}
 
 /// Area, leakage and energy per event of one instance of a component.
 pub trait CostModel: Debug + Send + Sync {

@@ -3,7 +3,13 @@
 //! To add one: 1. write `dac/<name>.rs` with a `KIND` (copy `uniform.rs`); 2. add `mod <name>;`
 //! below; 3. add `<name>::KIND` to [`KINDS`].
 
+mod uniform;
+
+use ohmic_config::Kind;
 use std::fmt::Debug;
+
+/// Every input driver there is.
+pub const KINDS: &[Kind<dyn Dac>] = &[uniform::KIND];
 
 /// Which integers an input of `b` bits can be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

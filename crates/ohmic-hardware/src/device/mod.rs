@@ -3,8 +3,18 @@
 //! To add one: 1. write `device/<name>.rs` with a `KIND` (copy `lognormal.rs`); 2. add `mod <name>;`
 //! below; 3. add `<name>::KIND` to [`KINDS`]. The laws in `laws.rs` then test it.
 
-use ohmic_numerics::{Cells, Noise};
+mod gaussian_absolute;
+mod gaussian_proportional;
+mod ideal;
+mod lognormal;
+
+use ohmic_config::{Dimension, Error, KeyDoc, Kind, Section};
+use ohmic_numerics::{Cells, Noise, Purpose};
 use std::fmt::Debug;
+
+/// Every device model there is.
+pub const KINDS: &[Kind<dyn DeviceModel>] =
+    &[ideal::KIND, gaussian_absolute::KIND, gaussian_proportional::KIND, lognormal::KIND];
 
 /// The conductances that the levels of a cell lie between.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -59,4 +69,125 @@ pub trait ReadNoise: Debug + Send + Sync {
 pub trait CurrentLaw: Debug + Send + Sync {
     /// Current in ampere at `v_volt` across a cell of small-signal conductance `g_siemens`.
     fn current_ampere(&self, v_volt: f64, g_siemens: f64) -> f64;
+}
+
+pub(crate) const G_MAX: KeyDoc =
+    KeyDoc::quantity("g_max", Dimension::Conductance, "conductance of the highest level").above(0.0);
+pub(crate) const G_MIN: KeyDoc = KeyDoc::quantity(
+    "g_min",
+    Dimension::Conductance,
+    "conductance of level 0; \"0 S\" is an infinite on/off ratio",
+)
+.at_least(0.0)
+.optional("on_off_ratio says it instead");
+pub(crate) const ON_OFF_RATIO: KeyDoc =
+    KeyDoc::number("on_off_ratio", "ratio of the conductances of the highest level and of level 0")
+        .above(1.0)
+        .optional("g_min says it instead");
+pub(crate) const READ_SIGMA_FRACTION: KeyDoc = KeyDoc::number(
+    "read_sigma_fraction",
+    "standard deviation of a cell's conductance from read to read, as a fraction of g_max - g_min",
+)
+.at_least(0.0)
+.at_most(10.0)
+.optional("no read noise, or read_sigma_rel says it instead");
+pub(crate) const READ_SIGMA_REL: KeyDoc = KeyDoc::number(
+    "read_sigma_rel",
+    "standard deviation of a cell's conductance from read to read, relative to its conductance",
+)
+.at_least(0.0)
+.at_most(10.0)
+.optional("no read noise, or read_sigma_fraction says it instead");
+
+/// The window that `g_max` and exactly one of `g_min` and `on_off_ratio` describe.
+pub(crate) fn read_window(s: &Section<'_>) -> Result<Window, Error> {
+    let g_max_siemens = s.quantity(&G_MAX)?;
+    let given = s.exactly_one(&[&G_MIN, &ON_OFF_RATIO])?;
+    let ratio = s.number_if(&ON_OFF_RATIO)?;
+    let g_min_siemens = match (s.quantity_if(&G_MIN)?, ratio) {
+        (Some(g_min), _) => g_min,
+        (None, Some(ratio)) => g_max_siemens / ratio,
+        (None, None) => 0.0,
+    };
+    if g_min_siemens >= g_max_siemens {
+        let also = vec![(s.place_of("g_max").clone(), "the highest level".to_owned())];
+        let help = Some("level 0 has the smaller conductance".to_owned());
+        return Err(s.invalid(given.key, "is not less than `g_max`".to_owned(), also, help));
+    }
+    Ok(Window { g_min_siemens, g_max_siemens })
+}
+
+/// Read noise with one standard deviation for all cells, or one that follows the conductance.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum GaussianRead {
+    /// In siemens.
+    Absolute(f32),
+    /// Relative to the conductance.
+    Relative(f32),
+}
+
+impl ReadNoise for GaussianRead {
+    fn sigma_siemens(&self, g_siemens: f32) -> f32 {
+        match self {
+            Self::Absolute(sigma) => *sigma,
+            Self::Relative(sigma) => sigma * g_siemens,
+        }
+    }
+}
+
+/// The read noise that at most one of the two `read_sigma` keys describes; a sigma of 0 is none.
+pub(crate) fn read_read_noise(s: &Section<'_>, window: Window) -> Result<Option<GaussianRead>, Error> {
+    s.at_most_one(&[&READ_SIGMA_FRACTION, &READ_SIGMA_REL])?;
+    let range = window.g_max_siemens - window.g_min_siemens;
+    let absolute = s.number_if(&READ_SIGMA_FRACTION)?.map(|f| GaussianRead::Absolute((f * range) as f32));
+    let relative = s.number_if(&READ_SIGMA_REL)?.map(|f| GaussianRead::Relative(f as f32));
+    Ok(absolute.or(relative).filter(|n| match n {
+        GaussianRead::Absolute(sigma) | GaussianRead::Relative(sigma) => *sigma > 0.0,
+    }))
+}
+
+/// Calls `f(conductance, standard normal deviate)` for every cell: `Purpose::Program`, draw 0.
+pub(crate) fn for_each_programmed(
+    g_siemens: &mut [f32],
+    at: Cells,
+    noise: &Noise,
+    mut f: impl FnMut(&mut f32, f32),
+) {
+    let mut z = [0.0f32; 256];
+    let mut first = at.first;
+    for chunk in g_siemens.chunks_mut(z.len()) {
+        let z = &mut z[..chunk.len()];
+        noise.fill_normal(Purpose::Program, Cells { first, ..at }, 0, z);
+        chunk.iter_mut().zip(z.iter()).for_each(|(g, z)| f(g, *z));
+        first += chunk.len() as u32;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn window_from_either_key() {
+        let ratio = KINDS[0].build_text("g_max = '20 uS'\non_off_ratio = 10").unwrap().window();
+        let plain = KINDS[0].build_text("g_max = '20 uS'\ng_min = '2 uS'").unwrap().window();
+        // 20 uS / 10 = 2 uS; one step of 4 levels is 18 uS / 3 = 6 uS
+        assert!((ratio.g_min_siemens - 2e-6).abs() < 1e-18);
+        assert!((plain.step_siemens(4) - 6e-6).abs() < 1e-18);
+    }
+
+    #[test]
+    fn windows_that_make_no_sense() {
+        for (text, part) in [
+            ("g_max = '20 uS'\ng_min = '20 uS'", "is not less than `g_max`"),
+            ("g_max = '20 uS'\ng_min = '2 uS'\non_off_ratio = 10", "say the same thing twice"),
+            ("g_max = '20 uS'", "missing key `ideal.g_min`"),
+            ("g_max = '0 S'\ng_min = '0 S'", "out of range"),
+            ("g_max = 20\ng_min = '0 S'", "has no unit"),
+            ("g_max = '50 kOhm'\ng_min = '0 S'", "g_max = \"20 uS\""),
+        ] {
+            let e = KINDS[0].build_text(text).unwrap_err().to_string();
+            assert!(e.contains(part), "{text}\n{e}");
+        }
+    }
 }

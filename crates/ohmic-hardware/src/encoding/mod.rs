@@ -7,9 +7,75 @@
 //! To add one: 1. write `encoding/<name>.rs` with a `KIND` (copy `polarized.rs`); 2. add
 //! `mod <name>;` below; 3. add `<name>::KIND` to [`KINDS`]. `exact.rs` then tests it.
 
+mod bipolar;
+mod differential;
+mod offset;
+mod offset_column;
+mod polarized;
+mod ternary;
+mod twos_complement;
+
+use crate::digits::{Flip, InputSum};
+use ohmic_config::{Error, KeyDoc, Kind, Section};
 use ohmic_numerics::{Mat, MatRef};
 use std::fmt::Debug;
 use std::ops::RangeInclusive;
+
+/// Every weight encoding there is.
+pub const KINDS: &[Kind<dyn WeightEncoding>] = &[
+    differential::KIND,
+    offset::KIND,
+    offset_column::KIND,
+    polarized::KIND,
+    twos_complement::KIND,
+    ternary::KIND,
+    bipolar::KIND,
+];
+
+pub(crate) const CELL_BITS: KeyDoc =
+    KeyDoc::integer("cell_bits", 1, 16, "bits that one cell holds: 2^cell_bits levels");
+pub(crate) const INPUT_SUM: KeyDoc = KeyDoc::choice(
+    "input_sum",
+    &[
+        ("unit_column", "a column of cells of level 1 on every crossbar, converted like the others"),
+        ("digital", "an exact digital adder"),
+    ],
+    "who adds up the inputs of a read",
+)
+.source("unit_column: ISAAC, ISCA 2016");
+pub(crate) const FLIPPED_COLUMNS: KeyDoc = KeyDoc::choice(
+    "flipped_columns",
+    &[
+        ("never", "levels are stored as they are"),
+        ("when_large", "a column whose levels sum to more than half of the largest sum stores max - level"),
+    ],
+    "columns that store max - level, which saves one bit of the converter",
+)
+.optional("never")
+.source("flipped encoding of ISAAC, ISCA 2016");
+
+/// The choice of [`INPUT_SUM`].
+pub(crate) fn read_input_sum(s: &Section<'_>) -> Result<InputSum, Error> {
+    Ok(if s.choice(&INPUT_SUM)? == "unit_column" { InputSum::UnitColumn } else { InputSum::Digital })
+}
+
+/// The choice of [`FLIPPED_COLUMNS`]; a flipped column needs the sum of the inputs of its own read.
+pub(crate) fn read_flip(s: &Section<'_>, input_sum: InputSum) -> Result<Flip, Error> {
+    match s.choice_if(&FLIPPED_COLUMNS)? {
+        Some("when_large") if input_sum == InputSum::Digital => Err(s.invalid(
+            FLIPPED_COLUMNS.key,
+            "flipped columns need the unit column".to_owned(),
+            vec![(s.place_of(INPUT_SUM.key).clone(), "no unit column".to_owned())],
+            Some(
+                "a flip is decided for each fragment, whose own input sum the unit column measures: \
+                  input_sum = \"unit_column\""
+                    .to_owned(),
+            ),
+        )),
+        Some("when_large") => Ok(Flip::WhenLarge),
+        _ => Ok(Flip::Never),
+    }
+}
 
 /// Whether a plane is added or subtracted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -121,6 +187,19 @@ pub trait WeightEncoding: Debug + Send + Sync {
     /// Widths of weights (sign included) that this encoding can hold.
     fn weight_bits(&self) -> RangeInclusive<u32> {
         2..=16
+    }
+
+    /// Refuses widths outside [`WeightEncoding::weight_bits`].
+    ///
+    /// # Errors
+    /// [`EncodeError::WeightBits`].
+    fn check_weight_bits(&self, encoding: &'static str, weight_bits: u32) -> Result<(), EncodeError> {
+        let (low, high) = self.weight_bits().into_inner();
+        if (low..=high).contains(&weight_bits) {
+            Ok(())
+        } else {
+            Err(EncodeError::WeightBits { weight_bits, encoding, low, high })
+        }
     }
 
     /// Physical columns that one output takes.

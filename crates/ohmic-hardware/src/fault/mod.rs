@@ -3,9 +3,21 @@
 //! To add one: 1. write `fault/<name>.rs` with a `KIND` (copy `stuck.rs`); 2. add `mod <name>;`
 //! below; 3. add `<name>::KIND` to [`KINDS`].
 
+mod none;
+mod stuck;
+
 use crate::device::Window;
+use ohmic_config::Kind;
 use ohmic_numerics::{Cells, Noise};
 use std::fmt::Debug;
+
+/// Every fault model there is.
+pub const KINDS: &[Kind<dyn FaultModel>] = &[none::KIND, stuck::KIND];
+
+/// The model without broken cells: what a file without `[fault]` says.
+pub fn none() -> Box<dyn FaultModel> {
+    Box::new(none::None)
+}
 
 /// A model of broken cells, applied after programming.
 pub trait FaultModel: Debug + Send + Sync {

@@ -1,0 +1,26 @@
+//! No cell is broken.
+
+use super::FaultModel;
+use crate::device::Window;
+use ohmic_config::Kind;
+use ohmic_numerics::{Cells, Noise};
+
+pub(super) const KIND: Kind<dyn FaultModel> = Kind {
+    name: "none",
+    summary: "no cell is broken",
+    example: "",
+    quiet: Some(""),
+    keys: &[],
+    build: |_| Ok(Box::new(None)),
+};
+
+#[derive(Debug)]
+pub(super) struct None;
+
+impl FaultModel for None {
+    fn apply(&self, _: &mut [f32], _: Window, _: Cells, _: &Noise) {}
+
+    fn is_none(&self) -> bool {
+        true
+    }
+}

@@ -1,0 +1,358 @@
+//! A hardware file as written, checked into a [`Hardware`].
+//!
+//! Order: read, preset (`extends`), settings, strict reading, ranges, combinations; nothing
+//! downstream checks again.
+
+use crate::component::{self, Component, Machine};
+use crate::dac::InputSign;
+use crate::hardware::Hardware;
+use crate::keys::{self, CROSSBAR, HIERARCHY, PRECISION, ROOT};
+use crate::spec::{CrossbarSpec, DummyColumn, Hierarchy, InputRange, Precision, WeightScale};
+use crate::{Adc, Dac, Error, WeightEncoding, adc, dac, device, encoding, fault, presets};
+use ohmic_config::document::Alternatives;
+use ohmic_config::{Document, Place, Section, SourceText, family};
+use ohmic_numerics::MatRef;
+use std::path::Path;
+
+/// Keys that say the same thing in two ways: a later text's one drops an earlier text's other.
+const ALTERNATIVES: Alternatives =
+    &[&["g_min", "on_off_ratio"], &["sigma", "sigma_fraction"], &["read_sigma_fraction", "read_sigma_rel"]];
+
+impl Hardware {
+    /// Reads a hardware file, and the preset it extends.
+    ///
+    /// # Errors
+    /// The file cannot be read, or something in it is wrong: with file, line, column and the way out.
+    pub fn read(path: &Path) -> Result<Self, Error> {
+        from_document(Document::read(path)?, &[])
+    }
+
+    /// A machine that comes with Ohmic, by name (`ohmic list hardware`).
+    ///
+    /// # Errors
+    /// No preset has this name.
+    pub fn preset(name: &str) -> Result<Self, Error> {
+        from_document(preset_document(name)?, &[])
+    }
+
+    /// A hardware file or preset with some keys set to other values, as `--set` and sweep axes do.
+    ///
+    /// What ends in `.toml` or contains a `/` is a file, or a folder with a `hardware.toml`;
+    /// anything else is a preset, or a file of that name if there is one.
+    ///
+    /// # Errors
+    /// As [`Hardware::read`]; an error about a set value shows the setting.
+    pub fn load(name_or_path: &str, sets: &[(String, toml::Value)]) -> Result<Self, Error> {
+        let path = Path::new(name_or_path);
+        let is_preset = presets::find(name_or_path).is_some();
+        let looks_like_path = name_or_path.ends_with(".toml") || name_or_path.contains(['/', '\\']);
+        let document = if !is_preset && (looks_like_path || path.exists()) {
+            if path.is_dir() { Document::read(&path.join("hardware.toml"))? } else { Document::read(path)? }
+        } else {
+            preset_document(name_or_path)?
+        };
+        from_document(document, sets)
+    }
+
+    /// A machine from the text of a hardware file; `name` stands for the file in messages.
+    ///
+    /// # Errors
+    /// As [`Hardware::read`].
+    pub fn from_text(name: &str, text: &str) -> Result<Self, Error> {
+        let source = SourceText { path: name.to_owned(), text: text.to_owned() };
+        from_document(Document::parse(source)?, &[])
+    }
+}
+
+fn preset_document(name: &str) -> Result<Document, Error> {
+    let preset = presets::find(name).ok_or_else(|| ohmic_config::Error::UnknownRequest {
+        what: "preset",
+        value: name.to_owned(),
+        nearest: ohmic_config::suggest::nearest(name, presets::names()).map(str::to_owned),
+        known: presets::names().map(str::to_owned).collect(),
+    })?;
+    let source = SourceText { path: preset.path.to_owned(), text: preset.text.to_owned() };
+    Ok(Document::parse(source)?)
+}
+
+fn from_document(document: Document, sets: &[(String, toml::Value)]) -> Result<Hardware, Error> {
+    let extends = {
+        let root = Section::root(&document, ROOT)?;
+        match root.has(&keys::EXTENDS) {
+            true => Some((root.text(&keys::EXTENDS)?, root.place_of("extends").clone())),
+            false => None,
+        }
+    };
+    let mut merged = match extends {
+        None => document,
+        Some((name, place)) => {
+            let base = presets::find(&name).ok_or_else(|| ohmic_config::Error::UnknownName {
+                place,
+                path: "extends".to_owned(),
+                nearest: ohmic_config::suggest::nearest(&name, presets::names()).map(str::to_owned),
+                known: presets::names().map(str::to_owned).collect(),
+                value: name,
+            })?;
+            let base = SourceText { path: base.path.to_owned(), text: base.text.to_owned() };
+            document.over(Document::parse(base)?, ALTERNATIVES)
+        }
+    };
+    for (path, value) in sets {
+        merged.set(path, value, ALTERNATIVES)?;
+    }
+    merged.remove("extends");
+    checked(&merged)
+}
+
+fn checked(document: &Document) -> Result<Hardware, Error> {
+    let root = Section::root(document, ROOT)?;
+    let hardware = Hardware {
+        name: root.text(&keys::NAME)?,
+        resolved: document.to_toml(),
+        device: family::build(&root, &keys::DEVICE, device::KINDS)?,
+        encoding: family::build(&root, &keys::ENCODING, encoding::KINDS)?,
+        dac: family::build(&root, &keys::DAC, dac::KINDS)?,
+        adc: family::build(&root, &keys::ADC, adc::KINDS)?,
+        fault: match root.has(&keys::FAULT) {
+            true => family::build(&root, &keys::FAULT, fault::KINDS)?,
+            false => fault::none(),
+        },
+        precision: precision(&root.section(&keys::PRECISION_SECTION, PRECISION)?)?,
+        crossbar: crossbar(&root.section(&keys::CROSSBAR_SECTION, CROSSBAR)?)?,
+        hierarchy: hierarchy(&root.section(&keys::HIERARCHY_SECTION, HIERARCHY)?)?,
+        components: vec![],
+    };
+    let places = Places(document);
+    check_widths(&places, &hardware)?;
+    check_columns(&places, &hardware)?;
+    check_adc(&places, &hardware)?;
+    let components = components(&root, &places, &hardware)?;
+    Ok(Hardware { components, ..hardware })
+}
+
+/// Places of values by key path, for errors about combinations.
+struct Places<'a>(&'a Document);
+
+impl Places<'_> {
+    fn of(&self, path: &str) -> Place {
+        let mut path = path;
+        loop {
+            if let Some(node) = self.0.get(path) {
+                return node.place.clone();
+            }
+            match path.rsplit_once('.') {
+                Some((parent, _)) => path = parent,
+                None => return self.0.root.place.clone(),
+            }
+        }
+    }
+
+    fn invalid(&self, path: &str, problem: String, also: &[(&str, String)], help: String) -> Error {
+        let also = also.iter().map(|(path, label)| (self.of(path), label.clone())).collect();
+        let (place, path) = (self.of(path), path.to_owned());
+        ohmic_config::Error::Invalid { place, path, problem, also, help: Some(help) }.into()
+    }
+}
+
+fn precision(s: &Section<'_>) -> Result<Precision, Error> {
+    let percentile = s.number_if(&keys::PERCENTILE)?;
+    Ok(Precision {
+        weight_bits: s.integer(&keys::WEIGHT_BITS)?,
+        input_bits: s.integer(&keys::INPUT_BITS)?,
+        weight_scale: match s.choice(&keys::WEIGHT_SCALE)? {
+            "layer" => WeightScale::Layer,
+            _ => WeightScale::Output,
+        },
+        input_range: match s.choice(&keys::INPUT_RANGE)? {
+            "max" => InputRange::Max,
+            "mse" => InputRange::MeanSquaredError,
+            _ => InputRange::Percentile(match percentile {
+                Some(p) => p,
+                // asks for it in the words of a missing key
+                None => s.number(&keys::PERCENTILE)?,
+            }),
+        },
+        calibration_images: s.integer(&keys::CALIBRATION_IMAGES)? as usize,
+    })
+}
+
+fn crossbar(s: &Section<'_>) -> Result<CrossbarSpec, Error> {
+    let rows = s.integer(&keys::ROWS)? as usize;
+    let cols = s.integer(&keys::COLS)? as usize;
+    let rows_per_read = s.integer_or_word(&keys::ROWS_PER_READ)?.map_or(rows, |r| r as usize);
+    let adcs = s.integer(&keys::ADCS)? as usize;
+    for (key, value, of, limit) in
+        [("rows_per_read", rows_per_read, "rows", rows), ("adcs", adcs, "cols", cols)]
+    {
+        if value > limit {
+            let also = vec![(s.place_of(of).clone(), format!("there are {limit} {of}"))];
+            let help = Some(format!("`{key}` is at most `{of}`"));
+            return Err(s.invalid(key, format!("{value} is more than `{of}` = {limit}"), also, help).into());
+        }
+    }
+    Ok(CrossbarSpec {
+        rows,
+        cols,
+        rows_per_read,
+        dummy_column: match s.choice_if(&keys::DUMMY_COLUMN)? {
+            Some("analog") => DummyColumn::Analog,
+            _ => DummyColumn::None,
+        },
+        v_read_volt: s.quantity(&keys::V_READ)?,
+        t_read_s: s.quantity(&keys::T_READ)?,
+        adcs,
+        adc_rate_hz: s.quantity(&keys::ADC_RATE)?,
+    })
+}
+
+fn hierarchy(s: &Section<'_>) -> Result<Hierarchy, Error> {
+    Ok(Hierarchy {
+        crossbars_per_macro: s.integer(&keys::CROSSBARS_PER_MACRO)? as usize,
+        macros_per_tile: s.integer(&keys::MACROS_PER_TILE)? as usize,
+        tiles: s.integer(&keys::TILES)? as usize,
+        clock_hz: s.quantity(&keys::CLOCK)?,
+        bus_bits: s.integer(&keys::BUS_BITS)?,
+        link_bits: s.integer(&keys::LINK_BITS)?,
+    })
+}
+
+fn check_widths(places: &Places<'_>, hw: &Hardware) -> Result<(), Error> {
+    let (low, high) = hw.encoding.weight_bits().into_inner();
+    let bits = hw.precision.weight_bits;
+    if (low..=high).contains(&bits) {
+        return Ok(());
+    }
+    let holds = if low == high { format!("{low}") } else { format!("{low} to {high}") };
+    Err(places.invalid(
+        "precision.weight_bits",
+        format!("{bits} bits do not fit the encoding"),
+        &[("encoding.kind", format!("holds weights of {holds} bits"))],
+        format!("set precision.weight_bits = {} or choose another encoding", bits.clamp(low, high)),
+    ))
+}
+
+fn check_columns(places: &Places<'_>, hw: &Hardware) -> Result<(), Error> {
+    let bits = hw.precision.weight_bits;
+    let (own, shared) = (hw.encoding.columns_per_output(bits), hw.encoding.shared_columns(bits));
+    if own + shared <= hw.crossbar.cols {
+        return Ok(());
+    }
+    Err(places.invalid(
+        "crossbar.cols",
+        format!("{} columns hold not even one output", hw.crossbar.cols),
+        &[
+            ("encoding.kind", format!("takes {own} columns an output and {shared} shared ones")),
+            ("precision.weight_bits", format!("for weights of {bits} bits")),
+        ],
+        format!("at least {} columns, more bits a cell, or fewer bits a weight", own + shared),
+    ))
+}
+
+/// Smallest and largest sum of one read, in levels times input digits: over all readouts of the
+/// encoding and all steps of the driver.
+fn largest_span(
+    encoding: &dyn WeightEncoding,
+    dac: &dyn Dac,
+    precision: Precision,
+    rows_per_read: usize,
+) -> (f64, f64) {
+    // weight 1 is one that every encoding can hold; bounds of levels do not depend on the weights
+    let Ok(sample) = encoding.encode(MatRef::new(1, 1, &[1]), precision.weight_bits, 1) else {
+        return (0.0, 0.0);
+    };
+    let (mut low, mut high) = (0.0f64, 0.0f64);
+    for slice in
+        [InputSign::Unsigned, InputSign::Signed].iter().flat_map(|s| dac.slices(precision.input_bits, *s))
+    {
+        let most = f64::from(slice.max_abs()) * rows_per_read as f64;
+        for readout in &sample.readouts {
+            let (l, h) = (readout.level_low.min(0.0) * most, readout.level_high.max(0.0) * most);
+            low = low.min(l).min(if slice.can_be_negative() { -h } else { 0.0 });
+            high = high.max(h).max(if slice.can_be_negative() { -l } else { 0.0 });
+        }
+    }
+    (low, high.floor())
+}
+
+/// Bits with which every sum from `low` to `high` has a code of its own.
+fn bits_needed(low: f64, high: f64) -> u32 {
+    if low >= 0.0 {
+        return (1..64).find(|b| high < 2f64.powi(*b as i32)).unwrap_or(64);
+    }
+    (2..64)
+        .find(|b| {
+            let half = 2f64.powi(*b as i32 - 1);
+            high <= half - 1.0 && low >= -half
+        })
+        .unwrap_or(64)
+}
+
+fn check_adc(places: &Places<'_>, hw: &Hardware) -> Result<(), Error> {
+    let adc: &dyn Adc = hw.adc.as_ref();
+    if adc.quantizer(crate::Span { low: 0.0, high: 1.0 }).is_none() {
+        return Ok(());
+    }
+    let (bits, rows) = (adc.bits(), hw.crossbar.rows_per_read);
+    let (low, high) = largest_span(hw.encoding.as_ref(), hw.dac.as_ref(), hw.precision, rows);
+    if low < 0.0 && bits < 2 {
+        return Err(places.invalid(
+            "adc.bits",
+            "1 bit cannot tell positive sums from negative ones".to_owned(),
+            &[("encoding.kind", "converts sums of both signs".to_owned())],
+            "at least 2 bits, or subtract after the conversion".to_owned(),
+        ));
+    }
+    let needed = bits_needed(low, high);
+    let allowed = places
+        .0
+        .get("adc.unused_codes")
+        .is_some_and(|n| matches!(&n.value, ohmic_config::document::Value::Text(t) if t == "allow"));
+    if bits <= needed || allowed {
+        return Ok(());
+    }
+    let rows_key = if places.0.get("crossbar.rows_per_read").is_some() {
+        "crossbar.rows_per_read"
+    } else {
+        "crossbar.rows"
+    };
+    let digit = (1u64 << hw.dac.bits().min(hw.precision.input_bits)) - 1;
+    Err(places.invalid(
+        "adc.bits",
+        format!("{bits} bits have codes that can never occur"),
+        &[(
+            rows_key,
+            format!("{rows} rows of {}-bit cells with input digits up to {digit} sum to {low} to {high}", hw.encoding.cell_bits()),
+        )],
+        format!(
+            "{needed} bits tell every sum from every other; set adc.bits = {needed}, or adc.unused_codes = \"allow\" \
+             to sweep bits over designs"
+        ),
+    ))
+}
+
+fn components(root: &Section<'_>, places: &Places<'_>, hw: &Hardware) -> Result<Vec<Component>, Error> {
+    let machine = Machine { crossbar: &hw.crossbar, adc_bits: hw.adc.bits(), dac_bits: hw.dac.bits() };
+    let mut out = Vec::new();
+    for (name, section) in root.named_sections(&keys::COMPONENT)? {
+        let (kind, section) = family::find(&section, component::KINDS)?;
+        let source = section.text(&component::SOURCE)?;
+        let model = (kind.build)(&section)?;
+        let fitted = model.fit(&machine).map_err(|e| {
+            let path = format!("component.{name}.kind");
+            places.invalid(
+                &path,
+                format!("`{}` has no price for {} = {}", kind.name, e.key, e.value),
+                &[(e.key, format!("{} here", e.value))],
+                e.valid,
+            )
+        })?;
+        out.push(Component {
+            name: name.to_owned(),
+            per: model.per(),
+            count: model.count(),
+            model: fitted,
+            source,
+        });
+    }
+    Ok(out)
+}

@@ -1,0 +1,127 @@
+//! The keys of the sections that are plain numbers, and the sections themselves.
+
+use ohmic_config::{Dimension, KeyDoc};
+
+pub(crate) const NAME: KeyDoc = KeyDoc::text("name", "name of the machine in reports and results");
+pub(crate) const SUMMARY: KeyDoc =
+    KeyDoc::text("summary", "what the machine is, in one line").optional("nothing is said");
+pub(crate) const EXTENDS: KeyDoc =
+    KeyDoc::text("extends", "preset that this file changes; `ohmic list hardware` shows the names")
+        .optional("the file says everything itself");
+pub(crate) const DEVICE: KeyDoc = KeyDoc::table("device", "the technology of a cell");
+pub(crate) const ENCODING: KeyDoc = KeyDoc::table("encoding", "how weights become levels of cells");
+pub(crate) const DAC: KeyDoc = KeyDoc::table("dac", "the input drivers");
+pub(crate) const ADC: KeyDoc = KeyDoc::table("adc", "the converters");
+pub(crate) const FAULT: KeyDoc = KeyDoc::table("fault", "broken cells").optional("no cell is broken");
+pub(crate) const PRECISION_SECTION: KeyDoc = KeyDoc::table("precision", "widths and scales of integers");
+pub(crate) const CROSSBAR_SECTION: KeyDoc = KeyDoc::table("crossbar", "one crossbar and its converters");
+pub(crate) const HIERARCHY_SECTION: KeyDoc = KeyDoc::table("hierarchy", "how crossbars make up the chip");
+pub(crate) const COMPONENT: KeyDoc =
+    KeyDoc::table("component", "one table for each part that has a price, `[component.<name>]`")
+        .optional("nothing has a price: energy, area and latency cannot be asked for");
+
+pub(crate) const ROOT: &[KeyDoc] = &[
+    NAME,
+    SUMMARY,
+    EXTENDS,
+    DEVICE,
+    ENCODING,
+    DAC,
+    ADC,
+    FAULT,
+    PRECISION_SECTION,
+    CROSSBAR_SECTION,
+    HIERARCHY_SECTION,
+    COMPONENT,
+];
+
+pub(crate) const WEIGHT_BITS: KeyDoc =
+    KeyDoc::integer("weight_bits", 2, 16, "bits of a weight, sign included");
+pub(crate) const INPUT_BITS: KeyDoc =
+    KeyDoc::integer("input_bits", 1, 16, "bits of an input, sign included where inputs can be negative");
+pub(crate) const WEIGHT_SCALE: KeyDoc = KeyDoc::choice(
+    "weight_scale",
+    &[("layer", "one scale a layer"), ("output", "one scale an output")],
+    "set of weights for which one scale is chosen",
+);
+pub(crate) const INPUT_RANGE: KeyDoc = KeyDoc::choice(
+    "input_range",
+    &[
+        ("max", "the largest magnitude seen on the calibration images"),
+        ("percentile", "the quantile `percentile` of the magnitudes seen there"),
+        ("mse", "the range with the smallest mean squared rounding error there"),
+    ],
+    "largest input that can be represented",
+);
+pub(crate) const PERCENTILE: KeyDoc =
+    KeyDoc::number("percentile", "quantile that input_range = \"percentile\" covers, as a fraction")
+        .above(0.5)
+        .at_most(1.0)
+        .optional("only input_range = \"percentile\" uses it");
+pub(crate) const CALIBRATION_IMAGES: KeyDoc = KeyDoc::integer(
+    "calibration_images",
+    1,
+    1_000_000,
+    "images (never of the test set) on which input scales and converter ranges are chosen",
+);
+
+pub(crate) const PRECISION: &[KeyDoc] =
+    &[WEIGHT_BITS, INPUT_BITS, WEIGHT_SCALE, INPUT_RANGE, PERCENTILE, CALIBRATION_IMAGES];
+
+pub(crate) const ROWS: KeyDoc = KeyDoc::integer("rows", 1, 65_536, "word lines of a crossbar");
+pub(crate) const COLS: KeyDoc =
+    KeyDoc::integer("cols", 1, 65_536, "bit lines of a crossbar, shared columns included");
+pub(crate) const ROWS_PER_READ: KeyDoc = KeyDoc::integer_or(
+    "rows_per_read",
+    1,
+    65_536,
+    "all",
+    "rows that are summed in one read: the length of a fragment",
+);
+pub(crate) const DUMMY_COLUMN: KeyDoc = KeyDoc::choice(
+    "dummy_column",
+    &[
+        ("none", "it stays in the sum, unless the encoding removes it"),
+        ("analog", "a column of cells at g_min is subtracted from every bit line before the conversion"),
+    ],
+    "what removes the current that level 0 draws at a finite on/off ratio",
+)
+.optional("none")
+.source("dummy column of DNN+NeuroSim");
+pub(crate) const V_READ: KeyDoc =
+    KeyDoc::quantity("v_read", Dimension::Voltage, "voltage of the largest input digit on a word line")
+        .above(0.0)
+        .at_most(5.0);
+pub(crate) const T_READ: KeyDoc =
+    KeyDoc::quantity("t_read", Dimension::Time, "time that word lines are driven in one read")
+        .above(0.0)
+        .at_most(1.0);
+pub(crate) const ADCS: KeyDoc =
+    KeyDoc::integer("adcs", 1, 65_536, "converters of a crossbar; its columns take turns");
+pub(crate) const ADC_RATE: KeyDoc =
+    KeyDoc::quantity("adc_rate", Dimension::Frequency, "conversions per second of one converter")
+        .above(0.0)
+        .at_most(1e11);
+
+pub(crate) const CROSSBAR: &[KeyDoc] =
+    &[ROWS, COLS, ROWS_PER_READ, DUMMY_COLUMN, V_READ, T_READ, ADCS, ADC_RATE];
+
+pub(crate) const CROSSBARS_PER_MACRO: KeyDoc =
+    KeyDoc::integer("crossbars_per_macro", 1, 65_536, "crossbars in a macro");
+pub(crate) const MACROS_PER_TILE: KeyDoc = KeyDoc::integer("macros_per_tile", 1, 65_536, "macros in a tile");
+pub(crate) const TILES: KeyDoc = KeyDoc::integer("tiles", 1, 1_000_000, "tiles on the chip");
+pub(crate) const CLOCK: KeyDoc =
+    KeyDoc::quantity("clock", Dimension::Frequency, "clock of buffers, bus and network")
+        .above(0.0)
+        .at_most(1e11);
+pub(crate) const BUS_BITS: KeyDoc = KeyDoc::integer(
+    "bus_bits",
+    1,
+    65_536,
+    "width of the bus between a tile's buffer and its macros, a clock",
+);
+pub(crate) const LINK_BITS: KeyDoc =
+    KeyDoc::integer("link_bits", 1, 65_536, "width of a link between neighbouring tiles, a clock");
+
+pub(crate) const HIERARCHY: &[KeyDoc] =
+    &[CROSSBARS_PER_MACRO, MACROS_PER_TILE, TILES, CLOCK, BUS_BITS, LINK_BITS];

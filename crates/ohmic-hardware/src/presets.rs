@@ -1,0 +1,40 @@
+//! The machines of `models/hardware/`, in the program itself so that it needs no folder beside it.
+
+/// A hardware file that comes with Ohmic.
+#[derive(Clone, Copy, Debug)]
+pub struct Preset {
+    /// Name, and name of its folder.
+    pub name: &'static str,
+    /// Path of the file in the repository.
+    pub path: &'static str,
+    /// The text of the file.
+    pub text: &'static str,
+}
+
+macro_rules! preset {
+    ($name:literal) => {
+        Preset {
+            name: $name,
+            path: concat!("models/hardware/", $name, "/hardware.toml"),
+            text: include_str!(concat!("../../../models/hardware/", $name, "/hardware.toml")),
+        }
+    };
+}
+
+/// All of them.
+pub const PRESETS: &[Preset] = &[
+    preset!("generic_reram"),
+    preset!("isaac_isca_2016"),
+    preset!("forms_isca_2021"),
+    preset!("cap_ram_jssc_2021"),
+];
+
+/// The preset of that name.
+pub fn find(name: &str) -> Option<&'static Preset> {
+    PRESETS.iter().find(|p| p.name == name)
+}
+
+/// The names of all presets.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    PRESETS.iter().map(|p| p.name)
+}
