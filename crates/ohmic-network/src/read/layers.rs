@@ -22,24 +22,26 @@ pub fn fresh_layers(path: &Path, text: &str, input: &Shape) -> Result<Vec<Node>,
         let place = document.place(e.span().map_or(0, |s| s.start));
         Error::Key { place, problem: e.message().to_owned() }
     })?;
-    layers(document, table.get_ref(), input, &mut Tensors::fresh())
+    layers(document, table.get_ref(), input, Vec::new(), &mut Tensors::fresh())
 }
 
 /// The layers of the list under the key `layer`, in order. A layer takes the result of the one before
-/// it, or of those that `inputs` names ("input" is the network's).
+/// it, or of those that `inputs` names ("input" is the network's, after the layers of `start`).
 pub(crate) fn layers(
     document: Document<'_>,
     table: &DeTable<'_>,
     input: &Shape,
+    start: Vec<Node>,
     tensors: &mut Tensors,
 ) -> Result<Vec<Node>, Error> {
     let list = table.get("layer").and_then(|v| v.get_ref().as_array()).map_or(&[][..], |v| v);
     if list.is_empty() {
         return Err(Error::file(document.path, "has no layer; add a section [[layer]] with its `kind`"));
     }
-    let mut nodes: Vec<Node> = Vec::with_capacity(list.len());
+    let given = start.len().checked_sub(1).map_or(Source::Input, |last| Source::Layer(LayerId(last as u32)));
+    let mut nodes = start;
     for (i, entry) in list.iter().enumerate() {
-        let node = layer(document, i, entry, input, &nodes, tensors)?;
+        let node = layer(document, i, entry, input, given, &nodes, tensors)?;
         nodes.push(node);
     }
     Ok(nodes)
@@ -50,6 +52,7 @@ fn layer(
     index: usize,
     entry: &Spanned<DeValue<'_>>,
     input: &Shape,
+    given: Source,
     earlier: &[Node],
     tensors: &mut Tensors,
 ) -> Result<Node, Error> {
@@ -64,17 +67,20 @@ fn layer(
         Some(name) => name.to_owned(),
         None => format!("{kind_name}{index}"),
     };
+    if name == INPUT || earlier.iter().any(|n| n.name == name) {
+        return Err(section.problem("name", format!("another layer is named `{name}`")));
+    }
     let kind = KINDS.iter().find(|k| k.name == kind_name).ok_or_else(|| {
         let known: Vec<&str> = KINDS.iter().map(|k| k.name).collect();
         section.problem("kind", format!("no layer kind `{kind_name}`{}", suggest(kind_name, &known)))
     })?;
     let sources = match section.optional_texts("inputs")? {
-        None if index == 0 => vec![Source::Input],
-        None => vec![Source::Layer(LayerId(index as u32 - 1))],
+        None if index == 0 => vec![given],
+        None => vec![Source::Layer(LayerId(earlier.len() as u32 - 1))],
         Some(names) => names
             .into_iter()
             .map(|wanted| match earlier.iter().position(|n| n.name == wanted) {
-                _ if wanted == INPUT => Ok(Source::Input),
+                _ if wanted == INPUT => Ok(given),
                 Some(i) => Ok(Source::Layer(LayerId(i as u32))),
                 None => {
                     let known: Vec<&str> =
@@ -93,9 +99,17 @@ fn layer(
         })
         .collect();
     let mut section = section.for_layer(&shapes, tensors);
-    let layer = (kind.from_toml)(&mut section).map_err(|e| e.in_layer(&name))?;
+    let placed = |section: &Section<'_>, error| match error {
+        Error::Shape { .. } => section.problem("", error.in_layer(&name)),
+        other => other,
+    };
+    let layer = (kind.from_toml)(&mut section).map_err(|e| placed(&section, e))?;
     section.finish()?;
-    let shape = layer.out_shape(&shapes).map_err(|e| e.in_layer(&name))?;
+    let shape = layer.out_shape(&shapes).map_err(|e| placed(&section, e))?;
+    // checked again by `Network::from_nodes`; here so that no later layer is made of an impossible shape
+    if shape.checked_len().is_none_or(|n| n == 0) {
+        return Err(section.problem("", format!("a result of {shape} a sample is not possible")));
+    }
     let mut node = Node::new(name, layer, sources);
     node.shape = shape;
     Ok(node)

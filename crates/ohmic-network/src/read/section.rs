@@ -16,7 +16,8 @@ pub struct Tensors {
 #[derive(Debug)]
 struct Stored {
     dims: Vec<usize>,
-    values: Vec<f32>,
+    /// Or the data type, if it is none of floats.
+    values: Result<Vec<f32>, String>,
     used: bool,
 }
 
@@ -28,7 +29,7 @@ impl Tensors {
     }
 
     /// Adds a tensor; the name must be new.
-    pub(crate) fn insert(&mut self, name: String, dims: Vec<usize>, values: Vec<f32>) {
+    pub(crate) fn insert(&mut self, name: String, dims: Vec<usize>, values: Result<Vec<f32>, String>) {
         self.stored.insert(name, Stored { dims, values, used: false });
     }
 
@@ -132,6 +133,56 @@ impl<'a> Section<'a> {
         self.table.contains_key(key)
     }
 
+    /// Declares keys that are read elsewhere.
+    pub(crate) fn know(&mut self, keys: &[&'static str]) {
+        self.asked.extend(keys);
+    }
+
+    /// A value with where it stands.
+    pub(crate) fn raw(&self, key: &str) -> Option<(usize, &'a DeValue<'a>)> {
+        self.table.get(key).map(|v| (v.span().start, v.get_ref()))
+    }
+
+    /// The text of the whole file.
+    pub(crate) fn source(&self) -> &'a str {
+        self.document.text
+    }
+
+    /// The error for something of this section at a byte offset.
+    pub(crate) fn problem_at(&self, offset: usize, key: &str, problem: &str) -> Error {
+        let place = format!("{}: {}.{key}", self.document.place(offset), self.name);
+        Error::Key { place, problem: problem.to_owned() }
+    }
+
+    /// A sub-table, if the key is there.
+    pub(crate) fn table(&mut self, key: &'static str) -> Result<Option<Section<'a>>, Error> {
+        self.asked.push(key);
+        let Some((offset, value)) = self.raw(key) else { return Ok(None) };
+        match value.as_table() {
+            Some(table) => Ok(Some(Section::new(self.document, key, table, offset))),
+            None => Err(self.wrong(key, value, "a table")),
+        }
+    }
+
+    /// A text or a list of texts; none if the key is not there.
+    pub(crate) fn texts(&mut self, key: &'static str) -> Result<Vec<String>, Error> {
+        let wanted = "a text or a list of texts";
+        match self.get(key) {
+            None => Ok(Vec::new()),
+            Some(DeValue::String(one)) => Ok(vec![one.to_string()]),
+            Some(DeValue::Array(list)) => list
+                .iter()
+                .map(|v| {
+                    v.get_ref()
+                        .as_str()
+                        .map(str::to_owned)
+                        .ok_or_else(|| self.wrong(key, v.get_ref(), wanted))
+                })
+                .collect(),
+            Some(other) => Err(self.wrong(key, other, wanted)),
+        }
+    }
+
     /// A text, or why not.
     pub fn text(&mut self, key: &'static str) -> Result<&'a str, Error> {
         let value = self.need(key, "a text in quotes")?;
@@ -183,13 +234,26 @@ impl<'a> Section<'a> {
     }
 
     fn as_number(&self, key: &str, value: &DeValue<'_>) -> Result<f32, Error> {
+        match self.as_wide_number(key, value)? as f32 {
+            v if v.is_finite() => Ok(v),
+            _ => Err(self.problem(key, "is too large")),
+        }
+    }
+
+    /// A finite number in double precision.
+    pub(crate) fn wide_number(&mut self, key: &'static str) -> Result<f64, Error> {
+        let value = self.need(key, "a number")?;
+        self.as_wide_number(key, value)
+    }
+
+    fn as_wide_number(&self, key: &str, value: &DeValue<'_>) -> Result<f64, Error> {
         let text = match value {
             DeValue::Integer(i) => i.as_str(),
             DeValue::Float(f) => f.as_str(),
             _ => return Err(self.wrong(key, value, "a number")),
         };
         match text.parse::<f64>() {
-            Ok(v) if (v as f32).is_finite() => Ok(v as f32),
+            Ok(v) if v.is_finite() => Ok(v),
             _ => Err(self.problem(key, format!("expected a finite number, got {text}"))),
         }
     }
@@ -304,7 +368,9 @@ impl<'a> Section<'a> {
         }
         stored.used = true;
         let values = stored.values.clone();
-        Ok(values)
+        values.map_err(|dtype| {
+            self.problem(key, format!("tensor `{name}` is of type {dtype}; floats are needed"))
+        })
     }
 
     /// The same for a key that may be absent.

@@ -36,7 +36,7 @@ pub enum Operand<'a> {
 
 /// An attribute of a node.
 #[derive(Clone, Debug)]
-pub enum Attribute {
+pub(crate) enum Attribute {
     /// A number.
     Float(f32),
     /// A whole number.
@@ -181,7 +181,7 @@ impl<'a> Operator<'a> {
             .ok_or_else(|| self.problem(format!("{attribute} is missing")))
     }
 
-    fn optional_integers(&self, index: usize, attribute: &str) -> Result<Option<Vec<i64>>, Error> {
+    pub(crate) fn optional_integers(&self, index: usize, attribute: &str) -> Result<Option<Vec<i64>>, Error> {
         if let Some(list) = self.ints(attribute)? {
             return Ok(Some(list.to_vec()));
         }
