@@ -18,6 +18,9 @@ pub enum Gather {
 /// Largest height, width, kernel, stride, dilation or padding that is accepted.
 const LARGEST: usize = 1 << 16;
 
+/// Largest gathered matrix (`k × positions` of one group) that is accepted: 1 GiB of floats.
+const LARGEST_GATHERED: usize = 1 << 28;
+
 /// The geometry of a two-dimensional convolution or pooling.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Window {
@@ -70,12 +73,18 @@ impl Window {
                 ));
             }
         }
+        let gathered = self.out_size().iter().fold(self.k(), |product, &d| product.saturating_mul(d));
+        if gathered > LARGEST_GATHERED {
+            let problem =
+                format!("its gathered input would hold {gathered} values, more than {LARGEST_GATHERED}");
+            return refuse(problem);
+        }
         Ok(())
     }
 
     /// Length of one gathered vector: the rows of the layer matrix of one group.
     pub fn k(&self) -> usize {
-        self.channels / self.groups * self.kernel[0] * self.kernel[1]
+        (self.channels / self.groups).saturating_mul(self.kernel[0] * self.kernel[1])
     }
 
     /// Columns of the result, as a range, whose tap `x` falls inside the input.
@@ -187,7 +196,7 @@ impl Gather {
     pub fn k(&self) -> usize {
         match self {
             Self::Vector { len } => *len,
-            Self::Window(w) => w.channels / w.groups * w.kernel[0] * w.kernel[1],
+            Self::Window(w) => w.k(),
         }
     }
 

@@ -9,13 +9,17 @@ const PIXELS: usize = 3 * 32 * 32;
 const RECORD: usize = 1 + PIXELS;
 const CLASSES: usize = 10;
 
-/// Reads record files, one after the other.
-pub(super) fn read(name: &str, files: &[PathBuf]) -> Result<DataSet, Error> {
+/// Reads record files, one after the other, until there are `enough` records.
+pub(super) fn read(name: &str, files: &[PathBuf], enough: usize) -> Result<DataSet, Error> {
     let (mut values, mut labels) = (Vec::new(), Vec::new());
     for path in files {
+        if labels.len() >= enough {
+            break;
+        }
         let mut stream = Stream::open(path)?;
         let limit = 1 << 30;
-        let bytes = stream.read_up_to(limit + 1)?;
+        let wanted = enough.saturating_sub(labels.len()).saturating_mul(RECORD) as u64;
+        let bytes = stream.read_up_to(wanted.min(limit + 1))?;
         if bytes.len() as u64 > limit {
             return Err(stream.problem("is larger than 1 GiB: no CIFAR-10 file"));
         }

@@ -251,9 +251,9 @@ pub fn load(spec: &DataSpec) -> Result<DataSet, Error> {
     let limit = spec.limit.unwrap_or(usize::MAX);
     let mut set = match &spec.source {
         DataSource::Glyphs => return load_glyphs(&name, spec),
-        DataSource::Named(known) => load_named(&name, known, spec.split)?,
+        DataSource::Named(known) => load_named(&name, known, spec.split, spec.first.saturating_add(limit))?,
         DataSource::Idx { images, labels } => idx::read(&name, images, labels, spec.classes)?,
-        DataSource::Cifar { files } => cifar::read(&name, files)?,
+        DataSource::Cifar { files } => cifar::read(&name, files, spec.first.saturating_add(limit))?,
         DataSource::Csv { file, label, shape } => {
             csv::read(&name, file, *label, shape.clone().map(Shape), spec.classes)?
         }
@@ -288,7 +288,7 @@ fn load_glyphs(name: &str, spec: &DataSpec) -> Result<DataSet, Error> {
     DataSet::from_bytes(name, shape, glyphs::CLASSES, values, labels.into_iter().map(u16::from).collect())
 }
 
-fn load_named(name: &str, known: &str, split: DataSplit) -> Result<DataSet, Error> {
+fn load_named(name: &str, known: &str, split: DataSplit, enough: usize) -> Result<DataSet, Error> {
     let folder = need_data_folder(&format!("data set `{known}`"))?.join(known);
     // the plain file if it is there, else the packed one (which the error then names)
     let file = |file: &str| {
@@ -298,13 +298,13 @@ fn load_named(name: &str, known: &str, split: DataSplit) -> Result<DataSet, Erro
     match (known, split) {
         ("cifar10", DataSplit::Test) => {
             let whole = file("test_batch.bin");
-            cifar::read(name, &[if whole.exists() { whole } else { file("test_first1000.bin") }])
+            cifar::read(name, &[if whole.exists() { whole } else { file("test_first1000.bin") }], enough)
         }
         ("cifar10", _) => {
             let batches = (1..=5).map(|i| file(&format!("data_batch_{i}.bin")));
             let there: Vec<PathBuf> =
                 batches.enumerate().filter(|(i, f)| *i == 0 || f.exists()).map(|b| b.1).collect();
-            cifar::read(name, &there)
+            cifar::read(name, &there, enough)
         }
         ("pendigits", _) => {
             let part = if split == DataSplit::Test { "pendigits.tes.csv" } else { "pendigits.tra.csv" };

@@ -307,3 +307,6 @@ fn needed(nodes: Vec<Node>, last: usize) -> Vec<Node> {
     }
     kept
 }
+
+#[cfg(test)]
+mod tests;
