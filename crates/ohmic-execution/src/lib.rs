@@ -17,6 +17,7 @@ mod error;
 mod program;
 mod read;
 mod run;
+mod set;
 mod wide;
 
 pub use activity::{Activity, Events, LayerActivity};
@@ -24,3 +25,4 @@ pub use chip::{Chip, Shortcuts};
 pub use design::{Design, ReadoutRange};
 pub use error::Error;
 pub use run::{LayerError, Probe, Run};
+pub use set::{RunOptions, SetRun};

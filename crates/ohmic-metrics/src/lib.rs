@@ -4,6 +4,8 @@
 
 mod cost;
 mod error;
+mod record;
 
 pub use cost::{ComponentCost, Cost, LayerCost, cost, read_time_s};
 pub use error::Error;
+pub use record::{COLUMNS, Digital, LayerMetrics, Measured, column, evaluate};

@@ -1,0 +1,241 @@
+//! One run as a flat record, and what its columns mean.
+
+use crate::{Cost, Error, cost};
+use ohmic_execution::{Chip, SetRun};
+use ohmic_hardware::Hardware;
+use ohmic_mapping::Plan;
+use ohmic_network::Network;
+use ohmic_numerics::stats::{snr_db, wilson};
+use ohmic_results::{Column, Record, Value};
+
+/// What one layer did in a run, for reports about a single run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LayerMetrics {
+    /// Layer name.
+    pub name: String,
+    /// Rows and outputs of its matrix (of one group), groups, and vectors a sample.
+    pub k: usize,
+    /// Outputs of one group.
+    pub n: usize,
+    /// Independent matrices.
+    pub groups: usize,
+    /// Vectors a sample.
+    pub positions: usize,
+    /// Crossbars it owns.
+    pub crossbars: usize,
+    /// Occupied cells over all cells of its crossbars.
+    pub utilization: f64,
+    /// Own error against the exact integer product of the same inputs, in dB; infinite if exact;
+    /// `None` if nothing was probed.
+    pub snr_db: Option<f64>,
+    /// Clipped conversions over all conversions.
+    pub clip_rate: f64,
+    /// Reads that zero skipping saved, over all reads.
+    pub skipped: f64,
+    /// Dynamic energy of one inference, in joule.
+    pub energy_joule: f64,
+    /// Time of one inference, in seconds.
+    pub time_s: f64,
+}
+
+/// Everything measured in one run of one chip.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Measured {
+    /// Fraction of images put into the right class.
+    pub accuracy: f64,
+    /// Layer by layer.
+    pub layers: Vec<LayerMetrics>,
+    /// Energy, latency and area.
+    pub cost: Cost,
+    /// The same, flat.
+    pub record: Record,
+}
+
+/// What the network answers without any analog part, for comparison.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Digital {
+    /// Accuracy in float on the same images, if computed.
+    pub float_accuracy: Option<f64>,
+    /// Accuracy of the exact integer network on the same images, if computed.
+    pub integer_accuracy: Option<f64>,
+}
+
+/// Reduces a run to numbers. Accuracy and cost come out of the same run of the same chip.
+///
+/// # Errors
+/// [`Error::Unpriced`] names an event that happened and that no component prices.
+pub fn evaluate(
+    network: &Network,
+    plan: &Plan,
+    hardware: &Hardware,
+    chip: &Chip<'_>,
+    run: &SetRun,
+    digital: Digital,
+) -> Result<Measured, Error> {
+    let cost = cost(plan, hardware, &run.activity, &chip.events(&run.activity))?;
+    let images = run.predictions.len() as u64;
+    let crossbar = hardware.crossbar();
+    let cells_per_crossbar = (crossbar.rows * crossbar.cols) as f64;
+    let mut conversions = 0.0;
+    let layers: Vec<LayerMetrics> = plan
+        .layers
+        .iter()
+        .flatten()
+        .zip(&cost.layers)
+        .map(|(plan, cost)| {
+            let i = plan.id.0 as usize;
+            let activity = &run.activity.layers[i];
+            let converted = cost.conversions * activity.samples as f64;
+            conversions += cost.conversions;
+            LayerMetrics {
+                name: network.nodes[i].name.clone(),
+                k: plan.k,
+                n: plan.n,
+                groups: plan.groups,
+                positions: plan.positions,
+                crossbars: plan.crossbars.len(),
+                utilization: plan.cells as f64 / (plan.crossbars.len() as f64 * cells_per_crossbar),
+                snr_db: run.errors.get(i).map(|e| snr_db(e.signal, e.error)),
+                clip_rate: ratio(activity.clips as f64, converted),
+                skipped: ratio(activity.skipped as f64, (activity.skipped + activity.reads) as f64),
+                energy_joule: cost.energy_joule,
+                time_s: cost.time_s,
+            }
+        })
+        .collect();
+
+    let mut r = Record::new();
+    let accuracy = ratio(run.correct as f64, images as f64);
+    r.set("images", images as i64);
+    r.set("accuracy", accuracy);
+    if images > 0 {
+        let interval = wilson(run.correct, images);
+        r.set("accuracy_low", interval.low);
+        r.set("accuracy_high", interval.high);
+    }
+    r.set("float_accuracy", digital.float_accuracy.map_or(Value::Missing, Value::Float));
+    r.set("integer_accuracy", digital.integer_accuracy.map_or(Value::Missing, Value::Float));
+    let worst = layers
+        .iter()
+        .filter_map(|l| l.snr_db.map(|snr| (snr, &l.name)))
+        .min_by(|a, b| a.0.total_cmp(&b.0));
+    r.set("snr_db", worst.map_or(Value::Missing, |w| Value::Float(w.0)));
+    r.set("worst_layer", worst.map_or(Value::Missing, |w| Value::Text(w.1.clone())));
+    let clips: f64 = run.activity.layers.iter().map(|l| l.clips as f64).sum();
+    r.set("clip_rate", ratio(clips, conversions * images as f64));
+    let energy = cost.energy_joule();
+    let area = cost.area_m2();
+    let ops = 2.0 * cost.macs;
+    r.set("energy_per_inference", energy);
+    r.set("latency", cost.latency_s);
+    r.set("inferences_per_second", ratio(1.0, cost.interval_s));
+    r.set("area", area);
+    r.set("operations", ops);
+    r.set("tops_per_watt", ratio(ops, energy) / 1e12);
+    r.set("gops_per_mm2", ratio(ratio(ops, cost.interval_s) / 1e9, area * 1e6));
+    r.set("conversions_per_mac", ratio(conversions, cost.macs));
+    let (skipped, reads) =
+        run.activity.layers.iter().fold((0.0, 0.0), |(s, r), l| (s + l.skipped as f64, r + l.reads as f64));
+    r.set("skipped_reads", ratio(skipped, skipped + reads));
+    r.set("crossbars", plan.crossbars as i64);
+    r.set("macros", plan.macros as i64);
+    r.set("tiles", plan.tiles as i64);
+    r.set("chips", plan.chips as i64);
+    r.set("utilization", plan.utilization);
+    for c in &cost.components {
+        r.set(format!("energy:{}", c.name), c.energy_joule);
+    }
+    for c in &cost.components {
+        r.set(format!("area:{}", c.name), c.area_m2);
+    }
+    for l in &layers {
+        r.set(format!("snr_db:{}", l.name), l.snr_db.map_or(Value::Missing, Value::Float));
+    }
+    for l in &layers {
+        r.set(format!("clip_rate:{}", l.name), l.clip_rate);
+    }
+    for l in &layers {
+        r.set(format!("energy_layer:{}", l.name), l.energy_joule);
+    }
+    Ok(Measured { accuracy, layers, cost, record: r })
+}
+
+/// `part / whole`, 0 where there is no whole.
+fn ratio(part: f64, whole: f64) -> f64 {
+    if whole > 0.0 { part / whole } else { 0.0 }
+}
+
+/// Name, unit, meaning and formula of the columns of a record, in order. A name that ends in `:` is a
+/// family: one column a component or layer.
+pub const COLUMNS: &[(&str, &str, &str, &str)] = &[
+    ("images", "", "images evaluated", ""),
+    ("accuracy", "", "fraction of images put into the right class by this chip", "correct / images"),
+    ("accuracy_low", "", "lower end of Wilson's 95 % interval over images", "E. B. Wilson, JASA 22, 1927"),
+    ("accuracy_high", "", "upper end of Wilson's 95 % interval over images", "E. B. Wilson, JASA 22, 1927"),
+    ("float_accuracy", "", "accuracy of the network in float on the same images", ""),
+    ("integer_accuracy", "", "accuracy of the exact integer network on the same images: what ideal hardware gives", ""),
+    (
+        "snr_db",
+        "dB",
+        "signal-to-noise ratio of the worst layer against the exact integer product of its own inputs",
+        "10 log10(sum y² / sum (y' - y)²), the smallest over layers",
+    ),
+    ("worst_layer", "", "the layer with the smallest signal-to-noise ratio", ""),
+    ("clip_rate", "", "conversions whose sum lay outside the converter's codes, over all conversions", ""),
+    (
+        "energy_per_inference",
+        "J",
+        "energy of one inference: events times unit costs, plus leakage over the pipeline interval",
+        "sum events · unit cost + sum leakage · interval",
+    ),
+    ("latency", "s", "time from input to output of one inference", "sum over layers of sequential reads · time of a read"),
+    (
+        "inferences_per_second",
+        "1/s",
+        "rate with all layers at work as a pipeline, without duplication",
+        "1 / time of the slowest layer",
+    ),
+    ("area", "m²", "area of the crossbars, macros, tiles and chips in use", "sum instances · area of a component"),
+    ("operations", "", "operations of one inference on crossbars at the hardware's own bit widths", "2 · multiply-accumulates"),
+    ("tops_per_watt", "TOPS/W", "operations per energy at the hardware's own bit widths", "operations / energy / 1e12"),
+    ("gops_per_mm2", "GOPS/mm²", "operations per second and area of the pipeline", "operations / interval / area"),
+    ("conversions_per_mac", "", "conversions per multiply-accumulate", ""),
+    ("skipped_reads", "", "reads that zero skipping saved, over all reads", ""),
+    ("crossbars", "", "crossbars in use", ""),
+    ("macros", "", "macros in use", ""),
+    ("tiles", "", "tiles in use", ""),
+    ("chips", "", "chips needed to hold the network", ""),
+    ("utilization", "", "occupied cells over all cells of the crossbars in use", ""),
+    ("energy:", "J", "energy of one inference spent in a component, its leakage included", "events · unit cost + leakage · interval"),
+    ("area:", "m²", "area of all instances of a component", "instances · area"),
+    ("snr_db:", "dB", "signal-to-noise ratio of a layer against the exact integer product of its own inputs", "10 log10(sum y² / sum (y' - y)²)"),
+    ("clip_rate:", "", "clipped conversions of a layer over all its conversions", ""),
+    ("energy_layer:", "J", "dynamic energy of one inference spent in a layer", "events of the layer · unit costs"),
+];
+
+/// The column of a name that [`evaluate`] sets.
+pub fn column(name: &str) -> Option<Column> {
+    let family = name.find(':').map(|i| &name[..=i]);
+    COLUMNS.iter().find(|c| c.0 == name || Some(c.0) == family).map(|&(_, unit, meaning, formula)| {
+        let meaning = match name.split_once(':') {
+            Some((_, member)) => format!("{meaning} ({member})"),
+            None => meaning.to_owned(),
+        };
+        Column::new(name, unit, meaning).with_formula(formula)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_column_is_explained() {
+        for (name, _, meaning, _) in COLUMNS {
+            assert!(!meaning.is_empty(), "{name}");
+            assert!(column(name).is_some(), "{name}");
+        }
+        assert_eq!(column("energy:adc").map(|c| c.unit), Some("J".to_owned()));
+        assert!(column("energy_adc").is_none());
+    }
+}
