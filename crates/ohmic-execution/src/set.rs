@@ -78,7 +78,8 @@ impl Chip<'_> {
             }
         }
         set.correct =
-            set.predictions.iter().zip(data.labels()).filter(|&(&p, &label)| p == usize::from(label)).count() as u64;
+            set.predictions.iter().zip(data.labels()).filter(|&(&p, &label)| p == usize::from(label)).count()
+                as u64;
         Ok(set)
     }
 }

@@ -115,10 +115,8 @@ pub fn evaluate(
     }
     r.set("float_accuracy", digital.float_accuracy.map_or(Value::Missing, Value::Float));
     r.set("integer_accuracy", digital.integer_accuracy.map_or(Value::Missing, Value::Float));
-    let worst = layers
-        .iter()
-        .filter_map(|l| l.snr_db.map(|snr| (snr, &l.name)))
-        .min_by(|a, b| a.0.total_cmp(&b.0));
+    let worst =
+        layers.iter().filter_map(|l| l.snr_db.map(|snr| (snr, &l.name))).min_by(|a, b| a.0.total_cmp(&b.0));
     r.set("snr_db", worst.map_or(Value::Missing, |w| Value::Float(w.0)));
     r.set("worst_layer", worst.map_or(Value::Missing, |w| Value::Text(w.1.clone())));
     let clips: f64 = run.activity.layers.iter().map(|l| l.clips as f64).sum();
@@ -173,7 +171,12 @@ pub const COLUMNS: &[(&str, &str, &str, &str)] = &[
     ("accuracy_low", "", "lower end of Wilson's 95 % interval over images", "E. B. Wilson, JASA 22, 1927"),
     ("accuracy_high", "", "upper end of Wilson's 95 % interval over images", "E. B. Wilson, JASA 22, 1927"),
     ("float_accuracy", "", "accuracy of the network in float on the same images", ""),
-    ("integer_accuracy", "", "accuracy of the exact integer network on the same images: what ideal hardware gives", ""),
+    (
+        "integer_accuracy",
+        "",
+        "accuracy of the exact integer network on the same images: what ideal hardware gives",
+        "",
+    ),
     (
         "snr_db",
         "dB",
@@ -188,17 +191,42 @@ pub const COLUMNS: &[(&str, &str, &str, &str)] = &[
         "energy of one inference: events times unit costs, plus leakage over the pipeline interval",
         "sum events · unit cost + sum leakage · interval",
     ),
-    ("latency", "s", "time from input to output of one inference", "sum over layers of sequential reads · time of a read"),
+    (
+        "latency",
+        "s",
+        "time from input to output of one inference",
+        "sum over layers of sequential reads · time of a read",
+    ),
     (
         "inferences_per_second",
         "1/s",
         "rate with all layers at work as a pipeline, without duplication",
         "1 / time of the slowest layer",
     ),
-    ("area", "m²", "area of the crossbars, macros, tiles and chips in use", "sum instances · area of a component"),
-    ("operations", "", "operations of one inference on crossbars at the hardware's own bit widths", "2 · multiply-accumulates"),
-    ("tops_per_watt", "TOPS/W", "operations per energy at the hardware's own bit widths", "operations / energy / 1e12"),
-    ("gops_per_mm2", "GOPS/mm²", "operations per second and area of the pipeline", "operations / interval / area"),
+    (
+        "area",
+        "m²",
+        "area of the crossbars, macros, tiles and chips in use",
+        "sum instances · area of a component",
+    ),
+    (
+        "operations",
+        "",
+        "operations of one inference on crossbars at the hardware's own bit widths",
+        "2 · multiply-accumulates",
+    ),
+    (
+        "tops_per_watt",
+        "TOPS/W",
+        "operations per energy at the hardware's own bit widths",
+        "operations / energy / 1e12",
+    ),
+    (
+        "gops_per_mm2",
+        "GOPS/mm²",
+        "operations per second and area of the pipeline",
+        "operations / interval / area",
+    ),
     ("conversions_per_mac", "", "conversions per multiply-accumulate", ""),
     ("skipped_reads", "", "reads that zero skipping saved, over all reads", ""),
     ("crossbars", "", "crossbars in use", ""),
@@ -206,11 +234,26 @@ pub const COLUMNS: &[(&str, &str, &str, &str)] = &[
     ("tiles", "", "tiles in use", ""),
     ("chips", "", "chips needed to hold the network", ""),
     ("utilization", "", "occupied cells over all cells of the crossbars in use", ""),
-    ("energy:", "J", "energy of one inference spent in a component, its leakage included", "events · unit cost + leakage · interval"),
+    (
+        "energy:",
+        "J",
+        "energy of one inference spent in a component, its leakage included",
+        "events · unit cost + leakage · interval",
+    ),
     ("area:", "m²", "area of all instances of a component", "instances · area"),
-    ("snr_db:", "dB", "signal-to-noise ratio of a layer against the exact integer product of its own inputs", "10 log10(sum y² / sum (y' - y)²)"),
+    (
+        "snr_db:",
+        "dB",
+        "signal-to-noise ratio of a layer against the exact integer product of its own inputs",
+        "10 log10(sum y² / sum (y' - y)²)",
+    ),
     ("clip_rate:", "", "clipped conversions of a layer over all its conversions", ""),
-    ("energy_layer:", "J", "dynamic energy of one inference spent in a layer", "events of the layer · unit costs"),
+    (
+        "energy_layer:",
+        "J",
+        "dynamic energy of one inference spent in a layer",
+        "events of the layer · unit costs",
+    ),
 ];
 
 /// The column of a name that [`evaluate`] sets.
