@@ -18,7 +18,7 @@ const ENCODINGS: &[(&str, &str)] = &[
     ("differential", "sides = 'two'\nsubtract = 'analog'\ncell_bits = {c}"),
     ("offset", "input_sum = 'unit_column'\ncell_bits = {c}"),
     ("offset", "input_sum = 'digital'\ncell_bits = {c}"),
-    ("offset", "input_sum = 'unit_column'\nflipped = 'on'\ncell_bits = {c}"),
+    ("offset", "input_sum = 'unit_column'\nflipped_columns = 'when_large'\ncell_bits = {c}"),
     ("offset_column", "cell_bits = {c}"),
     ("twos_complement", "cell_bits = {c}"),
     ("bipolar", "input_sum = 'digital'\neven_weights = 'extra_lsb'"),
@@ -37,10 +37,14 @@ fn machine(
     on_off: &str,
 ) -> String {
     let (kind, options) = ENCODINGS[encoding];
+    let adc_bits = if adc == ADCS[0] { 32 } else { 16 };
+    let weight_bits = if kind == "ternary" { 2 } else { 8 };
     format!(
         "[device]\nkind = 'ideal'\ng_max = '40 uS'\n{on_off}\n[encoding]\nkind = '{kind}'\n{}\n\
          [dac]\nkind = 'uniform'\nbits = {dac_bits}\nsigned_inputs = '{signed_inputs}'\n\
-         [adc]\n{adc}\n[crossbar]\nrows_per_read = {rows_per_read}\ndummy_column = 'analog'\n",
+         [adc]\n{adc}\n[crossbar]\nrows_per_read = {rows_per_read}\ndummy_column = 'analog'\n\
+         [component.row_driver]\nfor_dac_bits = {dac_bits}\n[precision]\nweight_bits = {weight_bits}\n\
+         [component.adc]\nkind = 'priced'\nper = 'adc'\narea = '1 um2'\nevents = {{ conversion = '1 pJ' }}\nfor_adc_bits = {adc_bits}\nsource = 'test'\n",
         options.replace("{c}", &cell_bits.to_string())
     )
     .replace('\'', "\"")
@@ -120,7 +124,7 @@ fn every_encoding_cell_slicing_and_fragment() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn random_layers(

@@ -388,18 +388,26 @@ pub(crate) fn program(
             let fragments = plan.fragments_of(block);
             let n = block.outputs.len();
             let mut readouts = Vec::with_capacity(encoded.readouts.len());
-            let mut first = 0;
+            // which column of what the converters see each program column is, and in which fragment
+            let mut sources: Vec<(usize, Option<usize>)> = Vec::new();
+            let mut source = 0;
             for (readout, &range) in encoded.readouts.iter().zip(&range_of) {
                 let width = width(encoded, readout, n);
-                let shared = width != n;
-                let shared_gain = shared.then(|| match &readout.gain {
-                    Gain::All(g) => vec![*g; n],
-                    Gain::PerColumn(g) => g.clone(),
-                    Gain::PerFragment(_) => panic!("a code that all outputs share has no gain per fragment"),
-                });
-                readouts.push(ReadoutProgram { columns: first..first + width, range, shared_gain });
-                first += width;
+                let first = sources.len();
+                let mut shared_gain = None;
+                if width == n {
+                    sources.extend((source..source + n).map(|c| (c, None)));
+                } else if let Gain::PerFragment(gains) = &readout.gain {
+                    sources.extend((0..fragments.len()).map(|f| (source, Some(f))));
+                    shared_gain = Some(gains.clone());
+                } else {
+                    sources.push((source, None));
+                    shared_gain = Some(Mat::from_fn(1, n, |_, c| readout.gain.at(0, c)));
+                }
+                readouts.push(ReadoutProgram { columns: first..sources.len(), range, shared_gain });
+                source += width;
             }
+            let first = sources.len();
             let padded = first.next_multiple_of(PackedI16::PANEL);
             let column_grids = readouts.iter().flat_map(|r| r.columns.clone().map(|_| ranges[r.range]));
             let grids = Grids::new(column_grids.clone().flatten(), padded);
@@ -420,7 +428,24 @@ pub(crate) fn program(
                     row
                 })
                 .collect();
-            let fixed = seen.levels.map(|v| (v * scale).round() as i32);
+            let local_of = |row: usize| {
+                let at = row + block.rows.start;
+                design.fragments[fragments.clone()].iter().position(|f| f.rows.contains(&at))
+            };
+            let picked =
+                |m: &Mat<f64>, row: usize, local: Option<usize>, (column, only): (usize, Option<usize>)| {
+                    if only.is_none() || only == local { m[(row, column)] } else { 0.0 }
+                };
+            let pick = |m: &Mat<f64>| {
+                let locals: Vec<Option<usize>> = (0..m.rows()).map(local_of).collect();
+                Mat::from_fn(m.rows(), first, |row, at| picked(m, row, locals[row], sources[at]))
+            };
+            let fixed = pick(&seen.levels).map(|v| (v * scale).round() as i32);
+            let variance = if seen.variance.as_slice().is_empty() {
+                Vec::new()
+            } else {
+                pick(&seen.variance).as_slice().iter().map(|&v| v as f32).collect()
+            };
             let cells = if narrow {
                 let piece = |f: &Fragment| {
                     let start = f.rows.start - block.rows.start;
@@ -448,7 +473,7 @@ pub(crate) fn program(
                 grids,
                 gains,
                 sigma,
-                variance: seen.variance.as_slice().iter().map(|&v| v as f32).collect(),
+                variance,
                 input_sum_scale: if encoded.input_sum_scale.iter().all(|&s| s == 0) {
                     Vec::new()
                 } else {

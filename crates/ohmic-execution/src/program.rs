@@ -50,12 +50,13 @@ pub(crate) fn join(fragments: &[Fragment]) -> Vec<Fragment> {
 /// One conversion a read and column: where its sums stand and what its codes are worth.
 #[derive(Clone, Debug)]
 pub(crate) struct ReadoutProgram {
-    /// Columns among the block's sums: as many as outputs, or one that all outputs share.
+    /// Columns among the block's sums: as many as outputs; or one that all outputs share; or one a
+    /// fragment that all outputs share, if each fragment's code has gains of its own.
     pub(crate) columns: Range<usize>,
     /// Which of the layer's ranges its converter uses.
     pub(crate) range: usize,
-    /// `Some`: one code serves all outputs, each with its own digital gain.
-    pub(crate) shared_gain: Option<Vec<i64>>,
+    /// `Some`: a code serves all outputs, each with its own digital gain; one row a column.
+    pub(crate) shared_gain: Option<Mat<i64>>,
 }
 
 /// Effective levels of a block in units of `2^-fraction_bits`.
@@ -87,7 +88,7 @@ pub(crate) struct BlockProgram {
     pub(crate) readouts: Vec<ReadoutProgram>,
     /// Converter grid of every column, padded; unused without a converter.
     pub(crate) grids: Grids,
-    /// Digital gain of every column's code, padded, one row a fragment.
+    /// Digital gain of every column's code, padded, one row a fragment; 0: not converted.
     pub(crate) gains: Vec<Vec<i32>>,
     /// Standard deviation of converter noise of every column, in levels; empty without.
     pub(crate) sigma: Vec<f32>,

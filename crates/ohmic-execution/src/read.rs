@@ -272,9 +272,10 @@ fn combine(
             let step = program.step(readout.range);
             match &readout.shared_gain {
                 Some(gains) => {
-                    let code = folded[readout.columns.start];
-                    for (y, &gain) in y.iter_mut().zip(gains) {
-                        *y += step * (gain * code) as f64;
+                    for (row, &code) in folded[readout.columns.clone()].iter().enumerate() {
+                        for (y, &gain) in y.iter_mut().zip(gains.row(row)) {
+                            *y += step * (gain * code) as f64;
+                        }
                     }
                 }
                 None => {

@@ -31,6 +31,9 @@ pub(crate) fn read_block(
                 let digits: Vec<i32> = x[rows.clone()].iter().map(|&x| slice.digit(x)).collect();
                 for readout in &block.readouts {
                     for c in readout.columns.clone() {
+                        if block.gains[local][c] == 0 {
+                            continue;
+                        }
                         let mut sum = 0i64;
                         let mut variance = 0f32;
                         for (row, &d) in rows.clone().zip(&digits) {

@@ -7,7 +7,7 @@ pub enum Error {
     /// Something happened that no component of the hardware file puts a price on.
     #[error(
         "event `{event}` happened {amount:e} times but no component of hardware `{hardware}` prices it; add a \
-         `[[component]]` that lists `{event}` among its events, with its source"
+         `[component.NAME]` that lists `{event}` among its events, with its source"
     )]
     Unpriced {
         /// Name of the event.

@@ -88,7 +88,7 @@ pub(super) fn convert_rows<Z: Fn(usize) -> f32>(
         for i in 0..width {
             let ideal = ((sums[i] as f32 * scale + noise(r * width + i)) * inverse[i]).round_ties_even();
             let clipped = ideal.max(low[i]).min(high[i]);
-            row_clips += u32::from(ideal < low[i]) + u32::from(ideal > high[i]);
+            row_clips += u32::from((ideal < low[i]) | (ideal > high[i])) & u32::from(gains[i] != 0);
             codes[i] = codes[i].wrapping_add((clipped as i32).wrapping_mul(gains[i]));
         }
         clips += u64::from(row_clips);
