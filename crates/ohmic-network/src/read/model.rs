@@ -142,7 +142,7 @@ fn read_toml(path: &Path) -> Result<Model, Error> {
     let name = root.text("name")?.to_owned();
     let info = read_info(&mut root)?;
     let mut weights = root.table("weights")?.ok_or_else(|| root.problem("weights", "is missing"))?;
-    let file = weights_path(&weights.text("file")?.to_owned(), path, &weights)?;
+    let file = weights_path(weights.text("file")?, path, &weights)?;
     let declared = weights.text("blake3")?.to_owned();
     let bytes = read_file(&file)?;
     let found = blake3::hash(&bytes).to_hex();
