@@ -13,6 +13,7 @@ mod digits;
 pub mod encoding;
 mod error;
 pub mod event;
+pub mod explain;
 pub mod fault;
 mod file;
 mod hardware;
