@@ -30,7 +30,7 @@ pub enum Error {
         /// Section and key.
         path: String,
         /// Whether it is a key or a whole section.
-        what: &'static str,
+        what: Unknown,
         /// The kind of the section, which does not have this key.
         kind: Option<String>,
         /// The known name that is probably meant.
@@ -147,6 +147,15 @@ pub enum Error {
     },
 }
 
+/// What is unknown about a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unknown {
+    /// A key with a value.
+    Key,
+    /// A whole section.
+    Section,
+}
+
 /// Title, label at the place, and help of an error.
 struct Parts<'a> {
     place: Option<&'a Place>,
@@ -193,13 +202,13 @@ impl Error {
                 Parts { also, ..at(place, format!("not valid TOML: {line}"), &more, help) }
             }
             Self::UnknownKey { place, path, what, kind, nearest, known } => {
-                let title = match *what {
-                    "section" => format!("unknown section `[{path}]`"),
-                    _ => format!("unknown key `{path}`"),
+                let (title, noun) = match what {
+                    Unknown::Section => (format!("unknown section `[{path}]`"), "section"),
+                    Unknown::Key => (format!("unknown key `{path}`"), "key"),
                 };
                 let label = match kind {
-                    Some(kind) => format!("the kind `{kind}` has no such key"),
-                    None => format!("nothing reads this {what}"),
+                    Some(kind) => format!("the kind `{kind}` has no such {noun}"),
+                    None => format!("nothing reads this {noun}"),
                 };
                 at(place, title, &label, Some(did_you_mean(nearest.as_deref(), known, "keys")))
             }

@@ -4,7 +4,7 @@
 //! else; every read then names the [`KeyDoc`] it means and gets its type, unit and range checked.
 
 use crate::document::{Document, Key, Node, Value};
-use crate::error::Error;
+use crate::error::{Error, Unknown};
 use crate::key::{Form, KeyDoc, Presence};
 use crate::quantity::{NotAQuantity, Quantity};
 use crate::span::Place;
@@ -67,7 +67,7 @@ impl<'a> Section<'a> {
         Err(Error::UnknownKey {
             place: key.place.clone(),
             path: self.path_of(&key.name),
-            what: if matches!(node.value, Value::Table(_)) { "section" } else { "key" },
+            what: if matches!(node.value, Value::Table(_)) { Unknown::Section } else { Unknown::Key },
             kind: self.node("kind").and_then(|n| match &n.value {
                 Value::Text(kind) => Some(kind.clone()),
                 _ => None,
@@ -392,7 +392,7 @@ impl<'a> Section<'a> {
                 let known = names.iter().find(|name| **name == k.name).ok_or_else(|| Error::UnknownKey {
                     place: k.place.clone(),
                     path: inner.path_of(&k.name),
-                    what: "key",
+                    what: Unknown::Key,
                     kind: None,
                     nearest: nearest(&k.name, names.iter().copied()).map(str::to_owned),
                     known: names.iter().map(|n| (*n).to_owned()).collect(),

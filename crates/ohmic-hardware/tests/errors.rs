@@ -19,7 +19,10 @@ fn refused(text: &str) -> String {
 }
 
 fn set(name: &str, path: &str, value: impl Into<toml::Value>) -> String {
-    Hardware::load(name, &[(path.to_owned(), value.into())]).unwrap_err().to_string()
+    match Hardware::load(name, &[(path.to_owned(), value.into())]) {
+        Ok(_) => panic!("{name} with {path} is not refused"),
+        Err(e) => e.to_string(),
+    }
 }
 
 #[test]
