@@ -96,7 +96,7 @@ mod tests {
         ];
         let t = Table::from_records(columns.clone(), &records).unwrap();
         assert!(t.rows[0][0].is_missing());
-        assert_eq!(t.column("latency").unwrap().iter().filter_map(|v| v.number()).sum::<f64>(), 3.0);
+        assert_eq!(t.column("latency").unwrap(), [&Value::Float(2.0), &Value::Float(1.0)]);
         let message = t.column("acuracy").unwrap_err().to_string();
         assert_eq!(message, "no column `acuracy`; did you mean `accuracy`?");
         let odd: Record = [("energy", 1.0)].into_iter().collect();
