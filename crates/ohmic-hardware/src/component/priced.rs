@@ -131,9 +131,7 @@ impl ComponentModel for Priced {
                 return Err(OutsideValidity {
                     key,
                     value: is.to_string(),
-                    valid: format!(
-                        "its figures are for {key} = {valid} only; price it anew in [component] with the figure for {is}"
-                    ),
+                    valid: format!("its figures are for {valid} bits only"),
                 });
             }
         }

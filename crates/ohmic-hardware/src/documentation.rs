@@ -1,0 +1,69 @@
+//! What can stand in a hardware file, section by section: from the same place as the checks.
+
+use crate::keys;
+use crate::{adc, component, dac, device, encoding, fault};
+use ohmic_config::{KeyDoc, Kind};
+
+/// One section of a hardware file.
+#[derive(Clone, Debug)]
+pub struct SectionDoc {
+    /// Its header without brackets; empty for the keys above the first section.
+    pub path: &'static str,
+    /// What it is for.
+    pub meaning: &'static str,
+    /// Keys that it always has.
+    pub keys: &'static [KeyDoc],
+    /// The members that `kind` picks from, if it is the section of a family of parts.
+    pub members: Vec<MemberDoc>,
+}
+
+/// One member of a family of parts.
+#[derive(Clone, Debug)]
+pub struct MemberDoc {
+    /// The value of `kind`, and the name of its file.
+    pub name: &'static str,
+    /// What it is, in one line.
+    pub summary: &'static str,
+    /// The smallest section that builds it, without `kind`.
+    pub example: &'static str,
+    /// The keys it reads.
+    pub keys: &'static [KeyDoc],
+}
+
+/// All sections, in the order of a hardware file.
+pub fn sections() -> Vec<SectionDoc> {
+    fn members<T: ?Sized>(kinds: &[Kind<T>]) -> Vec<MemberDoc> {
+        kinds
+            .iter()
+            .map(|k| MemberDoc { name: k.name, summary: k.summary, example: k.example, keys: k.keys })
+            .collect()
+    }
+    let plain = |path, meaning, keys| SectionDoc { path, meaning, keys, members: Vec::new() };
+    let family =
+        |key: KeyDoc, members| SectionDoc { path: key.key, meaning: key.meaning, keys: &[], members };
+    vec![
+        plain("", "above the first section", keys::ROOT),
+        family(keys::DEVICE, members(device::KINDS)),
+        family(keys::ENCODING, members(encoding::KINDS)),
+        family(keys::DAC, members(dac::KINDS)),
+        family(keys::ADC, members(adc::KINDS)),
+        family(keys::FAULT, members(fault::KINDS)),
+        plain("precision", keys::PRECISION_SECTION.meaning, keys::PRECISION),
+        plain("crossbar", keys::CROSSBAR_SECTION.meaning, keys::CROSSBAR),
+        plain("hierarchy", keys::HIERARCHY_SECTION.meaning, keys::HIERARCHY),
+        family(keys::COMPONENT, members(component::KINDS)),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_table_of_the_root_has_a_section() {
+        let sections = sections();
+        for key in keys::ROOT.iter().filter(|k| k.form == ohmic_config::key::Form::Table) {
+            assert!(sections.iter().any(|s| s.path == key.key), "[{}] is not documented", key.key);
+        }
+    }
+}
