@@ -13,4 +13,4 @@ pub mod reference;
 pub use error::Error;
 pub use gather::Gather;
 pub use network::{LayerId, MvmEngine, Network, Node, Shape, Source, Tensor};
-pub use read::{Model, ModelInfo, load, load_model, save};
+pub use read::{Model, ModelInfo, load, load_model, load_text, save};

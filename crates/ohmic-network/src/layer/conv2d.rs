@@ -1,6 +1,6 @@
 //! The two-dimensional convolution with stride, padding, dilation and groups.
 
-use super::{Description, Example, FromOnnx, Gradients, Layer, LayerKind, Mvm, maps, one};
+use super::{Description, Example, Gradients, Layer, LayerKind, Mvm, maps, one};
 use crate::gather::{Gather, Window};
 use crate::read::Operator;
 use crate::{Error, Shape, Tensor};
@@ -225,7 +225,7 @@ impl Layer for Conv2d {
     }
 }
 
-fn from_onnx(op: &Operator<'_>) -> FromOnnx {
+fn from_onnx(op: &Operator<'_>) -> Result<Option<Box<dyn Layer>>, Error> {
     let (channels, size) = maps(NAME, op.activation(0)?)?;
     let (dims, weights) = op.floats(1)?;
     let &[outputs, per_group, kh, kw] = dims else {

@@ -1,6 +1,6 @@
 //! The largest value of a sliding window.
 
-use super::{Description, Example, FromOnnx, Gradients, Layer, LayerKind, maps, one};
+use super::{Description, Example, Gradients, Layer, LayerKind, maps, one};
 use crate::gather::Window;
 use crate::read::{Operator, Section};
 use crate::{Error, Shape, Tensor};
@@ -130,9 +130,9 @@ impl MaxPool {
         let mut top = x[best];
         for row in rows {
             let line = plane + row * width;
-            for (at, &v) in (line + cols.start..).zip(&x[line + cols.start..line + cols.end]) {
-                if v > top {
-                    (best, top) = (at, v);
+            for at in line + cols.start..line + cols.end {
+                if x[at] > top {
+                    (best, top) = (at, x[at]);
                 }
             }
         }
@@ -173,7 +173,7 @@ impl Layer for MaxPool {
     }
 }
 
-fn from_onnx(op: &Operator<'_>) -> FromOnnx {
+fn from_onnx(op: &Operator<'_>) -> Result<Option<Box<dyn Layer>>, Error> {
     op.ignore(&["storage_order"]);
     Ok(Some(Box::new(MaxPool::new(onnx_window(NAME, op)?)?)))
 }

@@ -11,7 +11,7 @@ mod save;
 mod section;
 
 pub use layers::fresh_layers;
-pub use model::{Model, ModelInfo, ReferenceAccuracy, load, load_model};
+pub use model::{Model, ModelInfo, ReferenceAccuracy, load, load_model, load_text};
 pub use onnx::Operator;
 pub use save::save;
 pub use section::{Section, Tensors};

@@ -40,6 +40,7 @@ use crate::layer::Scale;
 use crate::network::{LayerId, Network, Node, Source};
 use crate::pass::fold_batch_norm;
 use crate::{Error, Shape};
+use std::borrow::Cow;
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -132,8 +133,17 @@ fn read_file(path: &Path) -> Result<Vec<u8>, Error> {
 fn read_toml(path: &Path) -> Result<Model, Error> {
     let bytes = read_file(path)?;
     let text = String::from_utf8(bytes).map_err(|e| Error::file(path, format!("is no text: {e}")))?;
-    let document = Document { path, text: &text };
-    let root = DeTable::parse(&text).map_err(|e| Error::Key {
+    load_text(path, &text, None)
+}
+
+/// Loads a network from the text of its `model.toml`, for networks that are kept inside a program. `path`
+/// stands for the file in messages, and weights that are not given are looked for beside it.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_text(path: &Path, text: &str, weights_bytes: Option<&[u8]>) -> Result<Model, Error> {
+    let document = Document { path, text };
+    let root = DeTable::parse(text).map_err(|e| Error::Key {
         place: document.place(e.span().map_or(0, |s| s.start)),
         problem: e.message().to_owned(),
     })?;
@@ -142,9 +152,12 @@ fn read_toml(path: &Path) -> Result<Model, Error> {
     let name = root.text("name")?.to_owned();
     let info = read_info(&mut root)?;
     let mut weights = root.table("weights")?.ok_or_else(|| root.problem("weights", "is missing"))?;
-    let file = weights_path(weights.text("file")?, path, &weights)?;
+    let file = weights_path(&weights.text("file")?.to_owned(), path, &weights)?;
     let declared = weights.text("blake3")?.to_owned();
-    let bytes = read_file(&file)?;
+    let bytes = match weights_bytes {
+        Some(bytes) => Cow::Borrowed(bytes),
+        None => Cow::Owned(read_file(&file)?),
+    };
     let found = blake3::hash(&bytes).to_hex();
     if declared != found.as_str() {
         let problem = format!("{} has the hash {found}: it is another file, or damaged", file.display());
