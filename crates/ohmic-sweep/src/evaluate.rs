@@ -1,0 +1,46 @@
+//! Who computes a point.
+
+use crate::Point;
+use ohmic_results::{Column, Record};
+
+/// A point made ready to run.
+#[derive(Debug)]
+pub struct Prepared<C> {
+    /// What [`Evaluate::evaluate`] needs: parsed hardware, loaded network and data.
+    pub case: C,
+    /// The hardware as TOML text with presets and settings merged in; written beside the results.
+    pub resolved: String,
+    /// What else decides the results: hashes of network and data, versions of the model.
+    pub identity: String,
+}
+
+/// Whoever computes the trials (chip instances) of the points.
+pub trait Evaluate: Sync {
+    /// A point made ready to run: everything it names, read and checked.
+    type Case: Send + Sync;
+    /// What the trials of a point share; lives only while they run.
+    type Design<'a>: Send + Sync
+    where
+        Self: 'a;
+
+    /// Reads and checks everything the point names. Called for every point before the first one runs.
+    ///
+    /// # Errors
+    /// The full message for the user.
+    fn prepare(&self, point: &Point) -> Result<Prepared<Self::Case>, String>;
+
+    /// What the trials of the point share.
+    ///
+    /// # Errors
+    /// Why this point cannot be computed; all its trials then fail with this message, and the sweep goes on.
+    fn design<'a>(&'a self, case: &'a Self::Case, point: &Point) -> Result<Self::Design<'a>, String>;
+
+    /// Computes one trial: the same record for the same point and trial, whatever ran before it.
+    ///
+    /// # Errors
+    /// Why this trial cannot be computed; the sweep keeps the message in its row and goes on.
+    fn evaluate(&self, design: &Self::Design<'_>, point: &Point, trial: u32) -> Result<Record, String>;
+
+    /// The columns of the records that these cases give, in order.
+    fn columns(&self, cases: &[&Self::Case]) -> Vec<Column>;
+}

@@ -1,0 +1,283 @@
+//! Runs a sweep: every trial of every point on all cores, each durable before it is reported.
+
+use crate::evaluate::Prepared;
+use crate::folder::{Folder, Row, labels};
+use crate::{Error, Evaluate, Point, SweepFile, TrialKey};
+use ohmic_results::{Column, Record, Store, Table, Value};
+use rayon::prelude::*;
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+/// How a sweep is run; nothing here changes a result.
+pub struct Options<'a> {
+    /// Folder of the results.
+    pub out: &'a Path,
+    /// Number of threads; `None`: one a core.
+    pub threads: Option<usize>,
+    /// The part of the trials to compute here; `None`: all.
+    pub shard: Option<Shard>,
+    /// Told after each trial; the trial is durable by then.
+    pub progress: &'a (dyn Fn(&Progress) + Sync),
+}
+
+/// One of `of` equal parts of a sweep, counted from 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shard {
+    /// Which part, `1..=of`.
+    pub part: u32,
+    /// Number of parts.
+    pub of: u32,
+}
+
+/// Where a running sweep stands.
+#[derive(Clone, Debug)]
+pub struct Progress {
+    /// Trials finished, those found finished included.
+    pub done: usize,
+    /// Trials among them that failed.
+    pub failed: usize,
+    /// Trials that were found finished.
+    pub found: usize,
+    /// All trials of the sweep (of this shard).
+    pub total: usize,
+    /// Time left at the mean pace so far; `None` before the first trial is finished.
+    pub left: Option<Duration>,
+    /// Point and trial that was just finished, and why it failed if it did.
+    pub last: Option<(String, Option<String>)>,
+}
+
+/// A sweep that has run to its end.
+#[derive(Debug)]
+pub struct Outcome {
+    /// One row a trial, in the sweep's order; what is in `results.csv`. `None` for one shard of several.
+    pub table: Option<Table>,
+    /// Trials that were computed now.
+    pub computed: usize,
+    /// Trials that were found finished.
+    pub found: usize,
+    /// Points with a failed trial, and the message of the first.
+    pub failed: Vec<(String, String)>,
+}
+
+/// The trials of one point that are still to be computed.
+struct Task<'a, C> {
+    point: &'a Point,
+    prepared: &'a Prepared<C>,
+    trials: Vec<(u32, TrialKey)>,
+}
+
+/// Runs `sweep` and writes its results under `options.out`. Trials that the folder already holds
+/// are not computed again, and the results have the same bytes as those of an undisturbed run.
+///
+/// # Errors
+/// A point that is refused (before anything runs), or a folder that cannot be written.
+/// A trial that fails is not an error: its row says `failed` and why.
+pub fn run<E: Evaluate>(sweep: &SweepFile, evaluate: &E, options: &Options<'_>) -> Result<Outcome, Error> {
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(options.threads.unwrap_or(0))
+        .build()
+        .map_err(|e| Error::Threads { threads: options.threads.unwrap_or(0), problem: e.to_string() })?;
+    let points = sweep.points();
+    let prepared = pool.install(|| prepare(&points, evaluate))?;
+
+    let rows: Vec<Row<'_>> = points
+        .iter()
+        .zip(&prepared)
+        .flat_map(|(point, ready)| {
+            (0..point.trials).map(move |trial| {
+                let key = TrialKey::new(point, &ready.resolved, &ready.identity, trial);
+                Row { point, trial, key }
+            })
+        })
+        .collect();
+    let cases: Vec<&E::Case> = prepared.iter().map(|ready| &ready.case).collect();
+    let columns = evaluate.columns(&cases);
+    let (folder, store) = Folder::open(options.out, sweep, &points, &prepared, &columns)?;
+    let mut tasks: Vec<Task<'_, E::Case>> = Vec::new();
+    let (mut total, mut found) = (0, 0);
+    for (index, row) in rows.iter().enumerate() {
+        if options.shard.is_some_and(|shard| !shard.holds(index)) {
+            continue;
+        }
+        total += 1;
+        if store.contains(row.key.as_str()) {
+            found += 1;
+            continue;
+        }
+        if tasks.last().is_none_or(|task| task.point.index != row.point.index) {
+            tasks.push(Task { point: row.point, prepared: &prepared[row.point.index], trials: Vec::new() });
+        }
+        if let Some(task) = tasks.last_mut() {
+            task.trials.push((row.trial, row.key.clone()));
+        }
+    }
+
+    let computed = total - found;
+    let columns = folder.columns();
+    let work = Work { evaluate, store: &store, columns, found, total, progress: options.progress };
+    let timings = pool.install(|| work.all(&tasks))?;
+    folder.append_timings(&timings)?;
+
+    let mut failed: Vec<(String, String)> = Vec::new();
+    for row in &rows {
+        for record in store.records([row.key.as_str()]) {
+            if record.get("status").and_then(Value::text) == Some("failed")
+                && failed.last().is_none_or(|(point, _)| *point != row.point.describe())
+            {
+                let message = record.get("message").and_then(Value::text).unwrap_or_default();
+                failed.push((row.point.describe(), message.to_owned()));
+            }
+        }
+    }
+    let table = folder.finish(&store, &rows)?;
+    Ok(Outcome { table, computed, found, failed })
+}
+
+/// Every point read and checked, in order; the first few refusals otherwise.
+fn prepare<E: Evaluate>(points: &[Point], evaluate: &E) -> Result<Vec<Prepared<E::Case>>, Error> {
+    // one after the other: points share networks and data, which the first one reads for all
+    let results = points.iter().map(|point| guarded(|| evaluate.prepare(point)));
+    let mut refused = Vec::new();
+    let mut prepared = Vec::with_capacity(points.len());
+    for (point, result) in points.iter().zip(results) {
+        match result {
+            Ok(ready) => prepared.push(ready),
+            Err(problem) => refused.push((point.describe(), problem)),
+        }
+    }
+    if refused.is_empty() {
+        return Ok(prepared);
+    }
+    let total = refused.len();
+    // one message a cause is enough: a bad preset refuses every point the same way
+    let mut causes: Vec<(String, String)> = Vec::new();
+    for (point, problem) in refused {
+        if causes.iter().all(|(_, known)| *known != problem) {
+            causes.push((point, problem));
+        }
+    }
+    causes.truncate(3);
+    Err(Error::Refused { points: causes, total })
+}
+
+struct Work<'a, E> {
+    evaluate: &'a E,
+    store: &'a Store,
+    columns: &'a [Column],
+    found: usize,
+    total: usize,
+    progress: &'a (dyn Fn(&Progress) + Sync),
+}
+
+#[derive(Default)]
+struct Tally {
+    done: usize,
+    failed: usize,
+    timings: String,
+    error: Option<Error>,
+}
+
+impl<E: Evaluate> Work<'_, E> {
+    /// Computes the tasks; their timings, or the reason that no more can be kept.
+    fn all(&self, tasks: &[Task<'_, E::Case>]) -> Result<String, Error> {
+        let tally = Mutex::new(Tally::default());
+        let stop = AtomicBool::new(false);
+        let start = Instant::now();
+        let (found, total) = (self.found, self.total);
+        (self.progress)(&Progress { done: found, failed: 0, found, total, left: None, last: None });
+        let finish =
+            |point: &Point, trial: u32, key: &TrialKey, result: Result<Record, String>, seconds: f64| {
+                let problem = result.as_ref().err().cloned();
+                let record = row_record(point, trial, self.columns, result);
+                if let Err(error) = self.store.append(key.as_str(), &record) {
+                    stop.store(true, Ordering::Relaxed);
+                    lock(&tally).error.get_or_insert(error.into());
+                    return;
+                }
+                let mut tally = lock(&tally);
+                tally.done += 1;
+                tally.failed += usize::from(problem.is_some());
+                tally.timings.push_str(&format!("{},{trial},{seconds:.3}\n", point.index));
+                let open = (total - found - tally.done) as f64;
+                // within the lock, so that reports come in order
+                (self.progress)(&Progress {
+                    done: found + tally.done,
+                    failed: tally.failed,
+                    found,
+                    total,
+                    left: Some(start.elapsed().mul_f64(open / tally.done as f64)),
+                    last: Some((format!("{}, trial {trial}", point.describe()), problem)),
+                });
+            };
+        tasks.par_iter().with_max_len(1).for_each(|task| {
+            if stop.load(Ordering::Relaxed) {
+                return;
+            }
+            let begun = Instant::now();
+            let design = guarded(|| self.evaluate.design(&task.prepared.case, task.point));
+            let share = begun.elapsed().as_secs_f64() / task.trials.len() as f64;
+            task.trials.par_iter().with_max_len(1).for_each(|(trial, key)| {
+                if stop.load(Ordering::Relaxed) {
+                    return;
+                }
+                let begun = Instant::now();
+                let result = match &design {
+                    Ok(design) => guarded(|| self.evaluate.evaluate(design, task.point, *trial)),
+                    Err(problem) => Err(problem.clone()),
+                };
+                finish(task.point, *trial, key, result, share + begun.elapsed().as_secs_f64());
+            });
+        });
+        let tally = tally.into_inner().unwrap_or_else(PoisonError::into_inner);
+        match tally.error {
+            Some(error) => Err(error),
+            None => Ok(tally.timings),
+        }
+    }
+}
+
+fn lock(tally: &Mutex<Tally>) -> MutexGuard<'_, Tally> {
+    tally.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A row of the results: labels, status and message, then what was measured.
+fn row_record(point: &Point, trial: u32, columns: &[Column], result: Result<Record, String>) -> Record {
+    let mut record = labels(point, trial, columns);
+    match result {
+        Ok(measured) => {
+            record.set("status", Value::Text("done".to_owned()));
+            record.set("message", Value::Missing);
+            for (name, value) in measured.iter() {
+                record.set(name, value.clone());
+            }
+        }
+        Err(message) => {
+            record.set("status", Value::Text("failed".to_owned()));
+            record.set("message", Value::Text(message));
+        }
+    }
+    record
+}
+
+/// What `compute` gives; a panic becomes an error, so that one point cannot take the sweep with it.
+fn guarded<T>(compute: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
+    catch_unwind(AssertUnwindSafe(compute)).unwrap_or_else(|panic| {
+        let panic: &(dyn Any + Send) = panic.as_ref();
+        let text = panic
+            .downcast_ref::<&str>()
+            .map(ToString::to_string)
+            .or_else(|| panic.downcast_ref::<String>().cloned())
+            .unwrap_or_else(|| "without a message".to_owned());
+        Err(format!("panic (a mistake in Ohmic, please report it): {text}"))
+    })
+}
+
+impl Shard {
+    fn holds(self, index: usize) -> bool {
+        index % self.of as usize == self.part as usize - 1
+    }
+}
