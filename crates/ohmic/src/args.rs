@@ -1,0 +1,165 @@
+//! The arguments of every command.
+
+use crate::answer::Format;
+use clap::{Args, Parser, Subcommand};
+use std::path::PathBuf;
+
+/// Simulates neural networks on analog in-memory computing hardware: accuracy, energy, latency and
+/// area from one hardware file.
+#[derive(Debug, Parser)]
+#[command(name = "ohmic", version, max_term_width = 110)]
+pub(crate) struct Arguments {
+    /// How the answer is printed
+    #[arg(long, global = true, value_enum, default_value_t = Format::Text)]
+    pub(crate) format: Format,
+    /// Say more; twice: still more
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub(crate) verbose: u8,
+    /// Number of threads; default: one a core. Changes no result
+    #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub(crate) threads: Option<u16>,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run one network on one hardware: accuracy, SNR and clipping of each layer, energy, latency, area
+    Run(RunArgs),
+    /// Run every point of a sweep file, resuming what is there, and draw its report
+    Sweep(SweepArgs),
+    /// Train a network from a recipe file
+    Train(TrainArgs),
+    /// Cut a network into crossbars and tiles, without running it
+    Map(MachineArgs),
+    /// Energy by component and layer, latency and area of one network on one hardware
+    Cost(RunArgs),
+    /// Draw the figures and the page of a results folder
+    Report(ReportArgs),
+    /// List what there is: parts, presets, networks, events, result columns
+    List(ListArgs),
+    /// Explain a hardware key or a result column: meaning, unit, formula, range, source
+    Explain(ExplainArgs),
+    /// Check a hardware, sweep, recipe or model file; without a file: ideal hardware equals integers
+    Check(CheckArgs),
+    /// Say what this program finds on this machine
+    Doctor,
+}
+
+/// Settings given beside a file.
+#[derive(Debug, Args)]
+pub(crate) struct SetArgs {
+    /// Change one key, like --set adc.bits=6 or --set 'device.g_max="50 uS"'; may be repeated
+    #[arg(long = "set", value_name = "KEY=VALUE", value_parser = key_value)]
+    pub(crate) sets: Vec<(String, toml::Value)>,
+}
+
+/// A network on a machine.
+#[derive(Debug, Args)]
+pub(crate) struct MachineArgs {
+    /// Hardware preset (`ohmic list preset`) or path of a hardware file
+    #[arg(long, value_name = "NAME|FILE")]
+    pub(crate) hardware: String,
+    /// Built-in network (`ohmic list network`) or path of an .onnx file or a folder with model.toml
+    #[arg(long, value_name = "NAME|PATH")]
+    pub(crate) network: String,
+    /// Data set: glyphs (built in), a folder of OHMIC_DATA (mnist, fashion-mnist, cifar10), or a data file
+    #[arg(long, value_name = "NAME|FILE", default_value = "glyphs")]
+    pub(crate) data: String,
+    #[command(flatten)]
+    pub(crate) set: SetArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RunArgs {
+    #[command(flatten)]
+    pub(crate) machine: MachineArgs,
+    /// Number of test images, from the first on
+    #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) images: u32,
+    /// Number of chip instances
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) trials: u32,
+    /// Seed of all random numbers
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// Folder for the results (CSV, JSON, Parquet, resolved hardware)
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SweepArgs {
+    /// The sweep file
+    pub(crate) file: PathBuf,
+    /// Folder of the results; default: out/<name of the file>
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) set: SetArgs,
+    /// Compute one of N equal parts, like 2/4; the last `ohmic sweep` without it writes the results
+    #[arg(long, value_name = "I/N", value_parser = shard)]
+    pub(crate) shard: Option<ohmic_sweep::Shard>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TrainArgs {
+    /// The recipe file
+    pub(crate) recipe: PathBuf,
+    /// Folder for the trained network; default: the recipe's own folder
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ReportArgs {
+    /// Folder with the results of a sweep or run
+    pub(crate) dir: PathBuf,
+    /// Folder for the figures; default: the results' own folder
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ListArgs {
+    /// What to list; default: the lists that there are
+    #[arg(value_enum)]
+    pub(crate) what: Option<crate::cmd::list::What>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ExplainArgs {
+    /// Hardware key (adc.bits), run option (run.images) or result column (energy_joule)
+    #[arg(required_unless_present = "all")]
+    pub(crate) key: Option<String>,
+    /// Every key and column: the reference pages, as Markdown
+    #[arg(long, conflicts_with = "key")]
+    pub(crate) all: bool,
+    /// Write the pages of --all into this folder instead of printing them
+    #[arg(long, value_name = "DIR", requires = "all")]
+    pub(crate) out: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CheckArgs {
+    /// The file; default: the self-test
+    pub(crate) file: Option<PathBuf>,
+}
+
+fn key_value(text: &str) -> Result<(String, toml::Value), String> {
+    let (key, value) = text.split_once('=').ok_or("the form is KEY=VALUE, like adc.bits=6")?;
+    if key.trim().is_empty() {
+        return Err("the form is KEY=VALUE, like adc.bits=6".to_owned());
+    }
+    Ok((key.trim().to_owned(), ohmic_sweep::read_value(value.trim())))
+}
+
+fn shard(text: &str) -> Result<ohmic_sweep::Shard, String> {
+    let wrong = || "the form is I/N with 1 <= I <= N, like 2/4".to_owned();
+    let (part, of) = text.split_once('/').ok_or_else(wrong)?;
+    let (part, of) = (part.parse().map_err(|_| wrong())?, of.parse().map_err(|_| wrong())?);
+    if part < 1 || part > of {
+        return Err(wrong());
+    }
+    Ok(ohmic_sweep::Shard { part, of })
+}
