@@ -8,7 +8,7 @@ use std::path::PathBuf;
 pub enum Error {
     /// The recipe is wrong; the message shows the place in it.
     #[error(transparent)]
-    Recipe(#[from] ohmic_config::Error),
+    Recipe(Box<ohmic_config::Error>),
     /// The layers, the data set or the written model are wrong.
     #[error(transparent)]
     Network(#[from] ohmic_network::Error),
@@ -63,6 +63,12 @@ pub enum Error {
         /// What is wrong.
         problem: String,
     },
+}
+
+impl From<ohmic_config::Error> for Error {
+    fn from(error: ohmic_config::Error) -> Self {
+        Self::Recipe(Box::new(error))
+    }
 }
 
 impl Error {

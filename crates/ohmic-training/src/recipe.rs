@@ -6,7 +6,7 @@ use crate::optimizer::Optimizer;
 use crate::schedule::{Course, Schedule};
 use ohmic_config::document::{Document, Node as Setting, Value};
 use ohmic_config::{KeyDoc, Section, SourceText};
-use ohmic_network::data::{DataSpec, DataSplit};
+use ohmic_network::data::{DataSpec, DataSplit, NAMED_SETS};
 use ohmic_network::read::fresh_layers;
 use ohmic_network::{Network, Shape};
 use ohmic_numerics::Seed;
@@ -19,7 +19,8 @@ const SEED: KeyDoc = KeyDoc::integer(
     u32::MAX,
     "root of all random numbers: weights before training, order of samples, shifts",
 );
-const ORIGIN: KeyDoc = KeyDoc::text("origin", "where the architecture comes from").optional("not said");
+const ORIGIN: KeyDoc = KeyDoc::text("origin", "where the architecture comes from");
+const LICENCE: KeyDoc = KeyDoc::text("licence", "licence of the trained weights, as an SPDX expression");
 const DATA: KeyDoc = KeyDoc::table("data", "what to train on and to test with");
 const TRAINING: KeyDoc = KeyDoc::table("training", "how long and in what pieces to train");
 const OPTIMIZER: KeyDoc = KeyDoc::table("optimizer", "how a gradient moves the weights");
@@ -32,8 +33,9 @@ const LAYER: KeyDoc = KeyDoc::table("layer", "the layers in order, as in model.t
 
 /// The keys of a recipe.
 pub const KEYS: &[KeyDoc] =
-    &[NAME, SEED, ORIGIN, DATA, TRAINING, OPTIMIZER, RATE, AUGMENTATION, INPUT, LAYER];
+    &[NAME, SEED, ORIGIN, LICENCE, DATA, TRAINING, OPTIMIZER, RATE, AUGMENTATION, INPUT, LAYER];
 
+/// `set` is a short name, so that the written model can name its parts.
 const SET: KeyDoc = KeyDoc::text("set", "data set: glyphs, mnist, fashion-mnist, cifar10 or pendigits");
 const TRAIN_IMAGES: KeyDoc =
     KeyDoc::integer("train_images", 1, 5_000_000, "number of training samples").optional("all there are");
@@ -125,10 +127,14 @@ pub struct Recipe {
     pub text: String,
     /// Name of the network.
     pub name: String,
-    /// Where the architecture comes from, or empty.
+    /// Where the architecture comes from.
     pub origin: String,
+    /// Licence of the trained weights.
+    pub licence: String,
     /// Root of all random numbers.
     pub seed: Seed,
+    /// The data set's name.
+    pub set: String,
     /// Training samples.
     pub train: DataSpec,
     /// Test samples.
@@ -173,8 +179,11 @@ impl Recipe {
         let data = root.section(&DATA, DATA_KEYS)?;
         let set = data.text(&SET)?;
         let spec = |split, limit: Option<u32>| {
-            let spec =
-                DataSpec::parse(&set).map_err(|e| data.invalid(SET.key, e.to_string(), vec![], None))?;
+            let refuse = |problem| data.invalid(SET.key, problem, vec![], None);
+            let spec = DataSpec::parse(&set).map_err(|e| refuse(e.to_string()))?;
+            if !NAMED_SETS.contains(&set.as_str()) {
+                return Err(refuse(format!("\"{set}\" is not one of {}", NAMED_SETS.join(", "))).into());
+            }
             let mut spec = spec.with_split(split);
             spec.limit = limit.map(|n| n as usize);
             Ok::<_, Error>(spec)
@@ -192,7 +201,8 @@ impl Recipe {
         let recipe = Self {
             path: path.to_owned(),
             name: root.text(&NAME)?,
-            origin: if root.has(&ORIGIN) { root.text(&ORIGIN)? } else { String::new() },
+            origin: root.text(&ORIGIN)?,
+            licence: root.text(&LICENCE)?,
             seed: Seed(root.integer(&SEED)?.into()),
             train: spec(DataSplit::Train, data.integer_if(&TRAIN_IMAGES)?)?,
             test: spec(DataSplit::Test, data.integer_if(&TEST_IMAGES)?)?,
@@ -204,6 +214,7 @@ impl Recipe {
             schedule: schedule(&root.section(&RATE, RATE_KEYS)?, epochs)?,
             shift_pixels,
             input,
+            set,
             text,
         };
         recipe.untrained()?;
@@ -313,6 +324,8 @@ pub(crate) mod tests {
     /// A recipe of a small network on few glyphs.
     pub(crate) const SMALL: &str = r#"name = "small"
 seed = 5
+origin = "a test"
+licence = "CC0-1.0"
 
 [data]
 set = "glyphs"
@@ -385,16 +398,16 @@ outputs = 10
             (
                 "batch = 32",
                 "bacth = 32",
-                &["recipe.toml:11:1", "unknown key `training.bacth`", "did you mean `batch`"],
+                &["recipe.toml:13:1", "unknown key `training.bacth`", "did you mean `batch`"],
             ),
-            ("batch = 32", "batch = 0", &["recipe.toml:11:9", "1 to 65536"]),
-            ("\"sgd\"", "\"sgdd\"", &["recipe.toml:16:8", "did you mean `sgd`"]),
-            ("\"sgd\"", "\"adam\"", &["recipe.toml:17:12", "belongs to kind = \"sgd\""]),
-            ("\"glyphs\"", "\"glyhps\"", &["recipe.toml:5:7", "did you mean `glyphs`"]),
-            ("warm_up_epochs = 1", "warm_up_epochs = 3", &["recipe.toml:22", "leave nothing of 3 epochs"]),
+            ("batch = 32", "batch = 0", &["recipe.toml:13:9", "1 to 65536"]),
+            ("\"sgd\"", "\"sgdd\"", &["recipe.toml:18:8", "did you mean `sgd`"]),
+            ("\"sgd\"", "\"adam\"", &["recipe.toml:19:12", "belongs to kind = \"sgd\""]),
+            ("\"glyphs\"", "\"glyhps\"", &["recipe.toml:7:7", "did you mean `glyphs`"]),
+            ("warm_up_epochs = 1", "warm_up_epochs = 3", &["recipe.toml:24", "leave nothing of 3 epochs"]),
             ("\"cosine\"", "\"step\"", &["`learning_rate.step_epochs`", "is missing"]),
-            ("[1, 28, 28]", "28", &["recipe.toml:28:9", "must be a list"]),
-            ("kind = \"flatten\"", "kind = \"flaten\"", &["recipe.toml:41:8", "did you mean `flatten`"]),
+            ("[1, 28, 28]", "28", &["recipe.toml:30:9", "must be a list"]),
+            ("kind = \"flatten\"", "kind = \"flaten\"", &["recipe.toml:43:8", "did you mean `flatten`"]),
             ("outputs = 10", "outputs = 10\nbias = 3", &["unknown key"]),
             ("[1, 28, 28]", "[784]", &["augmentation", "784"]),
             ("rate = 0.05", "rate = nan", &["`learning_rate.rate`"]),

@@ -305,6 +305,10 @@ mod tests {
             let same = std::fs::read(file).unwrap() == std::fs::read(out("resumed").join(name)).unwrap();
             assert!(same, "{name:?}");
         }
+        let model = ohmic_network::read::load_model(&out("one")).unwrap();
+        assert_eq!(model.network.hash, whole.network.hash);
+        let reference = model.info.reference.unwrap();
+        assert_eq!((reference.images, reference.accuracy), (100, whole.history[2].test_accuracy()));
     }
 
     #[test]
