@@ -2,6 +2,7 @@
 
 use crate::Error;
 use ohmic_network::data::DataSetView;
+use ohmic_network::reference::predictions;
 use ohmic_network::{Network, Shape, Source, Tensor};
 use rayon::prelude::*;
 
@@ -105,11 +106,9 @@ fn cross_entropy(scores: &Tensor, classes: &[u16], scale: f32) -> (f64, usize, T
     let n = scores.shape.len();
     let mut gradient = Tensor::zeros(scores.batch, Shape(scores.shape.0.clone()));
     let (mut loss, mut correct) = (0.0, 0);
-    for ((row, out), &class) in
-        scores.data.chunks_exact(n).zip(gradient.data.chunks_exact_mut(n)).zip(classes)
-    {
+    let rows = scores.data.chunks_exact(n).zip(gradient.data.chunks_exact_mut(n));
+    for (((row, out), &class), top) in rows.zip(classes).zip(predictions(scores)) {
         let class = usize::from(class);
-        let top = first_maximum(row);
         correct += usize::from(top == class);
         let mut sum = 0.0;
         for (o, v) in out.iter_mut().zip(row) {
@@ -123,11 +122,6 @@ fn cross_entropy(scores: &Tensor, classes: &[u16], scale: f32) -> (f64, usize, T
     (loss, correct, gradient)
 }
 
-/// Index of the largest value, the first one if there are several.
-pub(crate) fn first_maximum(row: &[f32]) -> usize {
-    (1..row.len()).fold(0, |best, i| if row[i] > row[best] { i } else { best })
-}
-
 /// Samples that the network puts into their class, by the float answer.
 pub(crate) fn count_correct(network: &Network, data: &DataSetView<'_>) -> usize {
     /// Samples run in one piece: bounds the memory.
@@ -139,9 +133,8 @@ pub(crate) fn count_correct(network: &Network, data: &DataSetView<'_>) -> usize 
             let range = piece * PIECE..((piece + 1) * PIECE).min(data.len());
             let classes = &data.labels()[range.clone()];
             let outputs = run(network, &data.batch(range));
-            let scores = &outputs[outputs.len() - 1];
-            let right = |(i, &class)| first_maximum(scores.sample(i)) == usize::from(class);
-            classes.iter().enumerate().filter(|&(i, class)| right((i, class))).count()
+            let predicted = predictions(&outputs[outputs.len() - 1]);
+            predicted.iter().zip(classes).filter(|(p, class)| **p == usize::from(**class)).count()
         })
         .sum()
 }
