@@ -1,4 +1,35 @@
 //! The recipe of a training run: a TOML file that says everything that decides the weights.
+//!
+//! ```toml
+//! name = "mlp-glyphs"
+//! seed = 1                       # root of all random numbers
+//! origin = "one hidden layer"    # where the architecture comes from
+//! licence = "MIT OR Apache-2.0"  # of the weights
+//! [data]
+//! set = "glyphs"                 # or mnist, fashion-mnist, cifar10, pendigits
+//! train_images = 20000           # the first ones; left out: all
+//! test_images = 10000
+//! [training]
+//! epochs = 15
+//! batch = 64
+//! init = "he"                    # or "glorot"
+//! weight_decay = 5e-4
+//! [optimizer]
+//! kind = "sgd"                   # or "adam" with beta1, beta2, epsilon
+//! momentum = 0.9
+//! [learning_rate]
+//! kind = "cosine"                # or "constant", or "step" with step_epochs, factor
+//! rate = 0.03
+//! warm_up_epochs = 1
+//! [augmentation]                 # may be left out
+//! shift_pixels = 1
+//! [input]
+//! shape = [1, 28, 28]            # samples come as pixels 0 to 255: begin with a `scale` layer
+//! [[layer]]
+//! kind = "scale"                 # then as in model.toml, but without names of tensors
+//! factor = 0.00392156862745098
+//! shift = 0
+//! ```
 
 use crate::Error;
 use crate::init::Init;

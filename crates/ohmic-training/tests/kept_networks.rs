@@ -1,5 +1,6 @@
 //! The networks kept in `models/networks`: their files are whole, belong to their recipes, and do what
 //! `model.toml` says they do.
+#![allow(clippy::unwrap_used)] // tests, helpers included
 
 use ohmic_network::data::{self, DataSpec, NAMED_SETS, data_folder};
 use ohmic_network::read::load_model;
