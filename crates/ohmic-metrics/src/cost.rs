@@ -100,7 +100,8 @@ pub fn cost(plan: &Plan, hardware: &Hardware, activity: &Activity, events: &[Eve
         let copies = plan.blocks.iter().filter(|b| b.group == 0 && b.rows == plan.blocks[0].rows).count();
         let conversions = per_inference[i].get(Event::Conversion);
         // the widest crossbar sets the pace: as many columns as the mean, to the next whole one
-        let columns = if reads > 0.0 { (conversions * samples / reads / copies as f64).ceil() as usize } else { 0 };
+        let columns =
+            if reads > 0.0 { (conversions * samples / reads / copies as f64).ceil() as usize } else { 0 };
         layers.push(LayerCost {
             id: plan.id,
             energy_joule: 0.0,
@@ -130,7 +131,8 @@ pub fn cost(plan: &Plan, hardware: &Hardware, activity: &Activity, events: &[Eve
     let mut components = Vec::with_capacity(hardware.components().len());
     for component in hardware.components() {
         let instances = instances(component, plan, hardware);
-        let leakage_joule = checked(component, hardware, "leakage", component.model.leakage_watt())? * instances * interval_s;
+        let leakage_joule =
+            checked(component, hardware, "leakage", component.model.leakage_watt())? * instances * interval_s;
         let mut energy_joule = leakage_joule;
         for event in Event::ALL {
             if let Some(unit) = component.model.energy_joule(event) {
@@ -153,12 +155,8 @@ pub fn cost(plan: &Plan, hardware: &Hardware, activity: &Activity, events: &[Eve
             source: component.source.clone(),
         });
     }
-    let macs = plan
-        .layers
-        .iter()
-        .flatten()
-        .map(|l| (l.positions * l.groups) as f64 * (l.k * l.n) as f64)
-        .sum();
+    let macs =
+        plan.layers.iter().flatten().map(|l| (l.positions * l.groups) as f64 * (l.k * l.n) as f64).sum();
     Ok(Cost { components, layers, events: per_inference, latency_s, interval_s, macs })
 }
 

@@ -18,7 +18,9 @@ pub enum Error {
         hardware: String,
     },
     /// A component gave a cost that is negative or not a number.
-    #[error("component `{component}` of hardware `{hardware}` gives {what} = {value}; expected a finite value, 0 or more")]
+    #[error(
+        "component `{component}` of hardware `{hardware}` gives {what} = {value}; expected a finite value, 0 or more"
+    )]
     Cost {
         /// Component name.
         component: String,

@@ -28,6 +28,6 @@ pub use file::{RunSettings, SweepFile};
 pub use folder::{axis_column, label_columns};
 pub use key::{RUN_KEYS, RunKey, Swept, TrialKey};
 pub use point::Point;
+pub use runner::{Options, Outcome, Progress, Shard, run};
 pub use self_test::{SelfTest, self_test};
 pub use simulate::{Case, PointDesign, Simulation, data_spec};
-pub use runner::{Options, Outcome, Progress, Shard, run};

@@ -24,7 +24,11 @@ macro_rules! with_weights {
             name: $name,
             path: concat!("models/networks/", $name, "/model.toml"),
             text: include_str!(concat!("../../../models/networks/", $name, "/model.toml")),
-            weights: Some(include_bytes!(concat!("../../../models/networks/", $name, "/weights.safetensors"))),
+            weights: Some(include_bytes!(concat!(
+                "../../../models/networks/",
+                $name,
+                "/weights.safetensors"
+            ))),
         }
     };
 }
@@ -57,7 +61,11 @@ impl BuiltIn {
         if let (Some(test), Some(accuracy)) =
             (text("data", "test"), text("reference", "accuracy").and_then(|v| v.as_float()))
         {
-            summary.push_str(&format!("; {:.2} % on {}", accuracy * 100.0, test.as_str().unwrap_or_default()));
+            summary.push_str(&format!(
+                "; {:.2} % on {}",
+                accuracy * 100.0,
+                test.as_str().unwrap_or_default()
+            ));
         }
         if self.weights.is_none() {
             summary.push_str(" (needs OHMIC_DATA)");

@@ -65,8 +65,7 @@ fn one(name: &str, example: &str) -> Result<(usize, usize), String> {
     let exact =
         network.forward(&inputs, 0, &mut IntegerEngine::new(&quantized)).map_err(|e| e.to_string())?;
     let plan = ohmic_mapping::map(&network, &quantized, &hardware).map_err(|e| e.to_string())?;
-    let design =
-        Design::new(&network, &quantized, &plan, &hardware, &inputs).map_err(|e| e.to_string())?;
+    let design = Design::new(&network, &quantized, &plan, &hardware, &inputs).map_err(|e| e.to_string())?;
     // every read is computed: a shortcut would compare the integers with themselves
     let chip = Chip::program(&design, Noise::new(Seed(1)), Shortcuts::Avoided).map_err(|e| e.to_string())?;
     let run = chip.run(&inputs, 0, Probe::Off).map_err(|e| e.to_string())?;

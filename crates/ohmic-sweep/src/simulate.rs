@@ -76,10 +76,8 @@ impl Simulation {
             correct(&network, &test.set, || IntegerEngine::new(&quantized))
         })?;
         let plan = ohmic_mapping::map(&network, &quantized, &hardware).map_err(|e| e.to_string());
-        let digital = Digital {
-            float_accuracy: Some(fraction(float)),
-            integer_accuracy: Some(fraction(integer)),
-        };
+        let digital =
+            Digital { float_accuracy: Some(fraction(float)), integer_accuracy: Some(fraction(integer)) };
         Ok(Case { hardware, network, quantized, plan, digital, test, calibration })
     }
 
@@ -117,7 +115,9 @@ impl Simulation {
             _ => calibration.first += point.images,
         }
         let calibration = self.load(&calibration).map_err(|problem| {
-            format!("images for calibration (`precision.calibration_images`), beside the test images: {problem}")
+            format!(
+                "images for calibration (`precision.calibration_images`), beside the test images: {problem}"
+            )
         })?;
         Ok((test, calibration))
     }
@@ -195,7 +195,9 @@ fn columns(cases: &[&Case]) -> Vec<Column> {
     for &(name, ..) in COLUMNS {
         let names: Vec<String> = match name {
             "energy:" | "area:" => components.iter().map(|member| format!("{name}{member}")).collect(),
-            family if family.ends_with(':') => layers.iter().map(|member| format!("{name}{member}")).collect(),
+            family if family.ends_with(':') => {
+                layers.iter().map(|member| format!("{name}{member}")).collect()
+            }
             single => vec![single.to_owned()],
         };
         columns.extend(names.iter().filter_map(|name| ohmic_metrics::column(name)));

@@ -32,8 +32,10 @@ impl Display {
     /// Shows where the sweep stands.
     pub(crate) fn show(&self, progress: &Progress) {
         let left = progress.left.map_or_else(String::new, |left| format!(", {} left", duration(left)));
-        let failed = if progress.failed > 0 { format!(", {} failed", progress.failed) } else { String::new() };
-        let found = if progress.found > 0 { format!(", {} found finished", progress.found) } else { String::new() };
+        let failed =
+            if progress.failed > 0 { format!(", {} failed", progress.failed) } else { String::new() };
+        let found =
+            if progress.found > 0 { format!(", {} found finished", progress.found) } else { String::new() };
         if let Some((what, Some(problem))) = &progress.last {
             let first = problem.lines().next().unwrap_or_default();
             self.line(&format!("  failed: {what}: {first}"));

@@ -68,8 +68,18 @@ pub(crate) fn wrap(text: &str, width: usize) -> Vec<String> {
 /// A quantity in its SI base unit, with the prefix that leaves 1 to 999: `1.67 pJ`.
 pub(crate) fn quantity(value: f64, unit: &str) -> String {
     const PREFIXES: [(&str, f64); 12] = [
-        ("T", 1e12), ("G", 1e9), ("M", 1e6), ("k", 1e3), ("", 1.0), ("m", 1e-3),
-        ("u", 1e-6), ("n", 1e-9), ("p", 1e-12), ("f", 1e-15), ("a", 1e-18), ("z", 1e-21),
+        ("T", 1e12),
+        ("G", 1e9),
+        ("M", 1e6),
+        ("k", 1e3),
+        ("", 1.0),
+        ("m", 1e-3),
+        ("u", 1e-6),
+        ("n", 1e-9),
+        ("p", 1e-12),
+        ("f", 1e-15),
+        ("a", 1e-18),
+        ("z", 1e-21),
     ];
     if !value.is_finite() {
         return format!("{value} {unit}").trim_end().to_owned();
@@ -84,7 +94,8 @@ pub(crate) fn quantity(value: f64, unit: &str) -> String {
     }
     // rounded to three digits first, so that 999.9 p becomes 1 n
     let rounded: f64 = format!("{value:.2e}").parse().unwrap_or(value);
-    let (prefix, scale) = PREFIXES.into_iter().find(|(_, s)| rounded.abs() >= *s * 0.9999).unwrap_or(("z", 1e-21));
+    let (prefix, scale) =
+        PREFIXES.into_iter().find(|(_, s)| rounded.abs() >= *s * 0.9999).unwrap_or(("z", 1e-21));
     format!("{} {prefix}{unit}", digits(value / scale))
 }
 

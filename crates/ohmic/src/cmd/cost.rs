@@ -20,7 +20,14 @@ pub(crate) fn run(args: &RunArgs) -> Result<Answer> {
     let rows: Vec<Vec<String>> = measured
         .layers
         .iter()
-        .map(|l| vec![l.name.clone(), quantity(l.energy_joule, "J"), quantity(l.time_s, "s"), l.crossbars.to_string()])
+        .map(|l| {
+            vec![
+                l.name.clone(),
+                quantity(l.energy_joule, "J"),
+                quantity(l.time_s, "s"),
+                l.crossbars.to_string(),
+            ]
+        })
         .collect();
     let text = format!(
         "{} on {}, mean over {} images of {}\n\n{}\n{}\n{}",
@@ -86,7 +93,8 @@ fn events(measured: &Measured) -> String {
         .iter()
         .filter_map(|&event| {
             let amount: f64 = measured.cost.events.iter().map(|e| e.get(event)).sum();
-            (amount > 0.0).then(|| vec![event.name().to_owned(), text::digits(amount), event.unit().to_owned()])
+            (amount > 0.0)
+                .then(|| vec![event.name().to_owned(), text::digits(amount), event.unit().to_owned()])
         })
         .collect();
     text::columns(&["event", "per inference", ""], &rows)

@@ -41,7 +41,10 @@ pub(crate) fn run() -> Result<Answer> {
         ("system", format!("{} {}", std::env::consts::OS, std::env::consts::ARCH)),
         ("kernels", format!("{} (this machine can run {})", level().name(), levels.join(", "))),
         ("threads", threads.to_string()),
-        ("memory", memory.map_or("not known".to_owned(), |b| format!("{:.1} GiB", b as f64 / (1u64 << 30) as f64))),
+        (
+            "memory",
+            memory.map_or("not known".to_owned(), |b| format!("{:.1} GiB", b as f64 / (1u64 << 30) as f64)),
+        ),
         ("data", data),
     ];
     let rows: Vec<(String, String)> = rows.map(|(name, value)| (name.to_owned(), value)).into();

@@ -56,7 +56,9 @@ pub(crate) fn run(args: &ExplainArgs) -> Result<Answer> {
             Some(near) => format!("did you mean `{near}`?"),
             None => "`ohmic list column` and docs/reference show all there is".to_owned(),
         };
-        return Err(anyhow!("`{key}` is neither a key of a hardware or sweep file nor a result column; {hint}"));
+        return Err(anyhow!(
+            "`{key}` is neither a key of a hardware or sweep file nor a result column; {hint}"
+        ));
     }
     let text = found
         .iter()
@@ -96,7 +98,10 @@ fn entries() -> Vec<Entry> {
                 section.members.iter().map(|m| format!("\"{}\" ({})", m.name, m.summary)).collect();
             all.push(Entry {
                 name: path("kind"),
-                facts: vec![("meaning", format!("{}: which model", section.meaning)), ("values", known.join("; "))],
+                facts: vec![
+                    ("meaning", format!("{}: which model", section.meaning)),
+                    ("values", known.join("; ")),
+                ],
             });
         }
         for member in &section.members {
@@ -114,10 +119,9 @@ fn entries() -> Vec<Entry> {
         };
         match merged.iter_mut().find(|m| same(m, &entry)) {
             Some(known) => {
-                if let (Some(of), Some(more)) = (
-                    known.facts.iter_mut().find(|f| f.0 == "of"),
-                    entry.facts.iter().find(|f| f.0 == "of"),
-                ) {
+                if let (Some(of), Some(more)) =
+                    (known.facts.iter_mut().find(|f| f.0 == "of"), entry.facts.iter().find(|f| f.0 == "of"))
+                {
                     of.1.push_str(&format!(", {}", more.1));
                 }
             }
@@ -148,7 +152,10 @@ fn entries() -> Vec<Entry> {
 fn key_entry(name: String, key: &KeyDoc, member: &str) -> Entry {
     let mut facts = vec![("meaning", key.meaning.to_owned()), ("form", key.wanted())];
     if let Form::Choice(names) = key.form {
-        facts.push(("values", names.iter().map(|(n, m)| format!("\"{n}\": {m}")).collect::<Vec<_>>().join("; ")));
+        facts.push((
+            "values",
+            names.iter().map(|(n, m)| format!("\"{n}\": {m}")).collect::<Vec<_>>().join("; "),
+        ));
     }
     let mut push = |label, fact: String| {
         if !fact.is_empty() {
@@ -184,17 +191,27 @@ fn column_entry(column: &Column) -> Entry {
 /// Every column of results; a name that ends in `:` is a family, one a component, layer or axis.
 pub(crate) fn result_columns() -> Vec<Column> {
     let mut columns = ohmic_sweep::label_columns();
-    columns.push(Column::new("axis:", "", "value of an axis at this point, by its key path; quantities in the SI unit"));
-    columns.extend(ohmic_metrics::COLUMNS.iter().map(|&(name, unit, meaning, formula)| {
-        Column::new(name, unit, meaning).with_formula(formula)
-    }));
+    columns.push(Column::new(
+        "axis:",
+        "",
+        "value of an axis at this point, by its key path; quantities in the SI unit",
+    ));
+    columns.extend(
+        ohmic_metrics::COLUMNS
+            .iter()
+            .map(|&(name, unit, meaning, formula)| Column::new(name, unit, meaning).with_formula(formula)),
+    );
     columns
 }
 
 /// The column of a name, members of families (`energy:adc`) included.
 fn result_column(name: &str) -> Option<Column> {
     if let Some(key) = name.strip_prefix("axis:") {
-        return Some(Column::new(name, "", format!("value of the axis `{key}` at this point; see `ohmic explain {key}`")));
+        return Some(Column::new(
+            name,
+            "",
+            format!("value of the axis `{key}` at this point; see `ohmic explain {key}`"),
+        ));
     }
     ohmic_metrics::column(name)
 }

@@ -96,7 +96,10 @@ pub(crate) fn rows(what: What) -> Vec<(String, String)> {
             .map(|network| (network.name.to_owned(), network.summary()))
             .collect(),
         What::Data => vec![
-            pair("glyphs", "digits drawn by the program itself, 28 x 28, ten classes; the same bits everywhere"),
+            pair(
+                "glyphs",
+                "digits drawn by the program itself, 28 x 28, ten classes; the same bits everywhere",
+            ),
             pair("mnist", "handwritten digits, 28 x 28 (needs OHMIC_DATA)"),
             pair("fashion-mnist", "clothes, 28 x 28 (needs OHMIC_DATA)"),
             pair("cifar10", "photographs of ten classes, 3 x 32 x 32 (needs OHMIC_DATA)"),

@@ -21,7 +21,10 @@ pub(crate) fn run(args: &ReportArgs) -> Result<Answer> {
 /// Draws the report of a folder; the files written, the page last.
 pub(crate) fn draw(dir: &Path, out: &Path) -> Result<Vec<PathBuf>> {
     if !dir.is_dir() {
-        return Err(anyhow!("{} is no folder; `ohmic sweep FILE --out DIR` makes one with results", dir.display()));
+        return Err(anyhow!(
+            "{} is no folder; `ohmic sweep FILE --out DIR` makes one with results",
+            dir.display()
+        ));
     }
     let options = Options { out: Some(out.to_owned()), ..Options::default() };
     Ok(ohmic_report::report(dir, &options)?)

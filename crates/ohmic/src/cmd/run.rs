@@ -91,8 +91,18 @@ fn layers(measured: &Measured) -> String {
             ]
         })
         .collect();
-    let head =
-        ["layer", "shape", "vectors", "crossbars", "cells used", "SNR", "clipped", "skipped", "energy", "time"];
+    let head = [
+        "layer",
+        "shape",
+        "vectors",
+        "crossbars",
+        "cells used",
+        "SNR",
+        "clipped",
+        "skipped",
+        "energy",
+        "time",
+    ];
     text::columns(&head, &rows)
 }
 
@@ -104,7 +114,9 @@ fn decibel(snr: f64) -> String {
 fn accuracy(case: &Case, point: &Point, all: &[Measured]) -> String {
     let values: Vec<f64> = all.iter().map(|m| m.accuracy).collect();
     let mut rows = Vec::new();
-    let mut row = |name: &str, value: String, note: String| rows.push(vec![name.to_owned(), format!("{value}  {note}")]);
+    let mut row = |name: &str, value: String, note: String| {
+        rows.push(vec![name.to_owned(), format!("{value}  {note}")])
+    };
     if let Some(float) = case.digital.float_accuracy {
         row("accuracy, float", percent(float), String::new());
     }
@@ -118,9 +130,12 @@ fn accuracy(case: &Case, point: &Point, all: &[Measured]) -> String {
     row("accuracy, this hardware", percent(mean(&values)), note);
     let right = (mean(&values) * point.images as f64).round() as u64;
     let interval = wilson(right.min(point.images as u64), point.images as u64);
-    let images = format!("{} to {} over images (95 %, Wilson)", percent(interval.low), percent(interval.high));
+    let images =
+        format!("{} to {} over images (95 %, Wilson)", percent(interval.low), percent(interval.high));
     row("", String::new(), images);
-    text::names(&rows.into_iter().map(|mut r| (r.remove(0), r.remove(0).trim().to_owned())).collect::<Vec<_>>())
+    text::names(
+        &rows.into_iter().map(|mut r| (r.remove(0), r.remove(0).trim().to_owned())).collect::<Vec<_>>(),
+    )
 }
 
 /// Which layer broke and why, if accuracy is near chance although the integers are not.

@@ -19,7 +19,9 @@ pub(crate) fn point(machine: &MachineArgs, images: u32, trials: u32, seed: u64) 
     };
     for (key, value) in &machine.set.sets {
         if key == "seed" || key.starts_with("run.") {
-            return Err(anyhow!("--set {key}: `{key}` has an option of its own here, see `ohmic run --help`"));
+            return Err(anyhow!(
+                "--set {key}: `{key}` has an option of its own here, see `ohmic run --help`"
+            ));
         }
         point.settings.push((key.clone(), value.clone()));
     }

@@ -56,13 +56,18 @@ pub(crate) fn run(args: &SweepArgs, common: Common) -> Result<Answer> {
             answer.push_str(&summary(table)?);
             page = super::report::draw(&out, &out)?.pop();
         }
-        None => answer.push_str("this shard is finished; the results are written by the run that finds all others finished\n"),
+        None => answer.push_str(
+            "this shard is finished; the results are written by the run that finds all others finished\n",
+        ),
     }
     for (point, message) in outcome.failed.iter().take(5) {
         answer.push_str(&format!("\nfailed: {point}: {message}"));
     }
     if outcome.failed.len() > 5 {
-        answer.push_str(&format!("\nand {} more points failed; see `status` in results.csv", outcome.failed.len() - 5));
+        answer.push_str(&format!(
+            "\nand {} more points failed; see `status` in results.csv",
+            outcome.failed.len() - 5
+        ));
     }
     if !outcome.failed.is_empty() {
         answer.push('\n');
@@ -89,8 +94,13 @@ fn default_out(file: &Path) -> PathBuf {
 /// One line a point: mean over its trials of accuracy, SNR, energy.
 fn summary(table: &Table) -> Result<String> {
     const SHOWN: usize = 60;
-    let axes: Vec<usize> =
-        table.columns.iter().enumerate().filter(|(_, c)| c.name.starts_with("axis:")).map(|(i, _)| i).collect();
+    let axes: Vec<usize> = table
+        .columns
+        .iter()
+        .enumerate()
+        .filter(|(_, c)| c.name.starts_with("axis:"))
+        .map(|(i, _)| i)
+        .collect();
     let mut head = vec!["point".to_owned(), "hardware".to_owned()];
     head.extend(axes.iter().map(|i| table.columns[*i].name.trim_start_matches("axis:").to_owned()));
     head.extend(["accuracy", "±95 %", "worst SNR", "energy", "latency", "area"].map(str::to_owned));
@@ -114,7 +124,9 @@ fn summary(table: &Table) -> Result<String> {
         let accuracy = values(measured[0]);
         let mut row = vec![show(&first[point]), show(&first[hardware])];
         row.extend(axes.iter().map(|i| match &first[*i] {
-            Value::Float(v) if !table.columns[*i].unit.is_empty() => text::quantity(*v, &table.columns[*i].unit),
+            Value::Float(v) if !table.columns[*i].unit.is_empty() => {
+                text::quantity(*v, &table.columns[*i].unit)
+            }
             value => show(value),
         }));
         if accuracy.is_empty() {
