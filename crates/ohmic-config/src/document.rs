@@ -87,9 +87,11 @@ impl Document {
     /// The text is not TOML.
     pub fn parse(source: SourceText) -> Result<Self, Error> {
         let source = Arc::new(source);
-        let table = DeTable::parse(&source.text).map_err(|e| Error::Syntax {
-            place: Place::new(source.clone(), e.span().unwrap_or(0..0)),
-            message: e.message().to_owned(),
+        let table = DeTable::parse(&source.text).map_err(|e| {
+            let place = Place::new(source.clone(), e.span().unwrap_or(0..0));
+            let twice = e.message().starts_with("duplicate key");
+            let first = twice.then(|| first_given(&source, &place)).flatten();
+            Error::Syntax { place, message: e.message().to_owned(), first }
         })?;
         let place = Place::new(source.clone(), 0..0);
         Ok(Self { root: Node { value: Value::Table(entries(table.get_ref(), &source)?), place } })
@@ -161,6 +163,7 @@ fn node(value: &toml::Spanned<DeValue<'_>>, source: &Arc<SourceText>) -> Result<
     let too_large = |place: &Place| Error::Syntax {
         place: place.clone(),
         message: "this number does not fit into 64 bits".to_owned(),
+        first: None,
     };
     let value = match value.get_ref() {
         DeValue::String(s) => Value::Text(s.to_string()),
@@ -174,6 +177,31 @@ fn node(value: &toml::Spanned<DeValue<'_>>, source: &Arc<SourceText>) -> Result<
         DeValue::Table(t) => Value::Table(entries(t, source)?),
     };
     Ok(Node { value, place })
+}
+
+/// Where the key or section header that is given again at `again` was given first: the line before
+/// it, in the same section, that begins with the same name.
+fn first_given(source: &Arc<SourceText>, again: &Place) -> Option<Place> {
+    let name = again.excerpt();
+    let line_start = source.text[..again.span().start].rfind('\n').map_or(0, |i| i + 1);
+    let is_header = source.text[line_start..].trim_start().starts_with('[');
+    let mut found = None;
+    let mut at = 0;
+    for line in source.text[..line_start].split_inclusive('\n') {
+        let plain = line.trim_start();
+        if is_header {
+            let inner = plain.strip_prefix('[').map(str::trim_start);
+            if inner.is_some_and(|l| l.starts_with(name) && l[name.len()..].trim_start().starts_with(']')) {
+                found = line.find(name).map(|i| at + i);
+            }
+        } else if plain.starts_with('[') {
+            found = None;
+        } else if plain.starts_with(name) && plain[name.len()..].trim_start().starts_with('=') {
+            found = Some(at + line.len() - plain.len());
+        }
+        at += line.len();
+    }
+    found.map(|start| Place::new(source.clone(), start..start + name.len()))
 }
 
 fn kind_of(entries: &[(Key, Node)]) -> Option<&str> {
@@ -344,6 +372,17 @@ mod tests {
         assert!(e.to_string().contains("`bits` is a whole number, it has no keys below it"), "{e}");
         let e = d.set("adc bits", &toml::Value::Integer(1), ALTERNATIVES).unwrap_err();
         assert!(matches!(e, Error::Syntax { .. }), "{e}");
+    }
+
+    #[test]
+    fn what_is_given_twice_is_shown_twice() {
+        let twice = |text: &str| {
+            let e = Document::parse(SourceText { path: "t".into(), text: text.into() }).unwrap_err();
+            let Error::Syntax { place, first, .. } = e else { panic!("{e}") };
+            (place.line_column(), first.map(|p| p.line_column()))
+        };
+        assert_eq!(twice("[a]\nx = 1\n[b]\n x = 1\ny = 2\nx = 3\n"), ((6, 1), Some((4, 2))));
+        assert_eq!(twice("[a]\nx = 1\n[b]\n[a]\n"), ((4, 2), Some((1, 2))));
     }
 
     #[test]

@@ -20,6 +20,8 @@ pub enum Error {
         place: Place,
         /// What the TOML reader says.
         message: String,
+        /// Of a key given twice, where it was given first.
+        first: Option<Place>,
     },
     /// A key that nobody reads.
     UnknownKey {
@@ -27,6 +29,10 @@ pub enum Error {
         place: Place,
         /// Section and key.
         path: String,
+        /// Whether it is a key or a whole section.
+        what: Unknown,
+        /// The kind of the section, which does not have this key.
+        kind: Option<String>,
         /// The known name that is probably meant.
         nearest: Option<String>,
         /// The keys that the section has.
@@ -141,12 +147,21 @@ pub enum Error {
     },
 }
 
+/// What is unknown about a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unknown {
+    /// A key with a value.
+    Key,
+    /// A whole section.
+    Section,
+}
+
 /// Title, label at the place, and help of an error.
 struct Parts<'a> {
     place: Option<&'a Place>,
     title: String,
     label: String,
-    also: &'a [(Place, String)],
+    also: Vec<(Place, String)>,
     help: Option<String>,
 }
 
@@ -167,7 +182,7 @@ impl Error {
             place: Some(place),
             title,
             label: label.to_owned(),
-            also: &[],
+            also: vec![],
             help,
         };
         match self {
@@ -175,20 +190,28 @@ impl Error {
                 place: None,
                 title: format!("cannot read {path}: {source}"),
                 label: String::new(),
-                also: &[],
+                also: vec![],
                 help: None,
             },
-            Self::Syntax { place, message } => {
-                let first = message.lines().next().unwrap_or_default();
+            Self::Syntax { place, message, first } => {
+                let line = message.lines().next().unwrap_or_default();
                 let more = message.lines().skip(1).collect::<Vec<_>>().join("; ");
-                at(place, format!("not valid TOML: {first}"), &more, None)
+                let after = &place.text()[place.span().start..];
+                let help = after.starts_with(',').then(|| "the decimal sign is a point: 0.05".to_owned());
+                let also = first.iter().map(|p| (p.clone(), "given here first".to_owned())).collect();
+                Parts { also, ..at(place, format!("not valid TOML: {line}"), &more, help) }
             }
-            Self::UnknownKey { place, path, nearest, known } => at(
-                place,
-                format!("unknown key `{path}`"),
-                "nothing reads this key",
-                Some(did_you_mean(nearest.as_deref(), known, "keys")),
-            ),
+            Self::UnknownKey { place, path, what, kind, nearest, known } => {
+                let (title, noun) = match what {
+                    Unknown::Section => (format!("unknown section `[{path}]`"), "section"),
+                    Unknown::Key => (format!("unknown key `{path}`"), "key"),
+                };
+                let label = match kind {
+                    Some(kind) => format!("the kind `{kind}` has no such {noun}"),
+                    None => format!("nothing reads this {noun}"),
+                };
+                at(place, title, &label, Some(did_you_mean(nearest.as_deref(), known, "keys")))
+            }
             Self::MissingKey { place, path, meaning, example } => at(
                 place,
                 format!("missing key `{path}`"),
@@ -214,7 +237,7 @@ impl Error {
                 place,
                 format!("`{path}` = {value} is out of range"),
                 &format!("expected {range}"),
-                Some(format!("`{}` is the {meaning}", path.rsplit('.').next().unwrap_or(path))),
+                Some(format!("`{}`: {meaning}", path.rsplit('.').next().unwrap_or(path))),
             ),
             Self::UnknownName { place, path, value, nearest, known } => at(
                 place,
@@ -226,14 +249,14 @@ impl Error {
                 place: None,
                 title: format!("no file and no {what} is called `{value}`"),
                 label: String::new(),
-                also: &[],
+                also: vec![],
                 help: Some(did_you_mean(nearest.as_deref(), known, &format!("{what}s"))),
             },
             Self::Invalid { place, path, problem, also, help } => Parts {
                 place: Some(place),
                 title: format!("`{path}`: {problem}"),
                 label: String::new(),
-                also,
+                also: also.clone(),
                 help: help.clone(),
             },
         }
@@ -252,7 +275,7 @@ impl Error {
         if p.label.starts_with("expected") {
             out.push_str(&format!("; {}", p.label));
         }
-        for (place, label) in p.also {
+        for (place, label) in &p.also {
             out.push_str(&format!("; {place}: {label}"));
         }
         if let Some(help) = p.help {

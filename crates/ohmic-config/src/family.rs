@@ -52,6 +52,15 @@ pub fn find<'a, 'k, T: ?Sized>(
     section: &Section<'a>,
     kinds: &'k [Kind<T>],
 ) -> Result<(&'k Kind<T>, Section<'a>), Error> {
+    if !section.has(KIND_KEY) {
+        let names: Vec<_> = kinds.iter().map(|k| k.name).collect();
+        return Err(Error::MissingKey {
+            place: section.place().clone(),
+            path: section.path_of("kind"),
+            meaning: format!("one of {}", names.join(", ")),
+            example: format!("kind = \"{}\"", names.first().unwrap_or(&"")),
+        });
+    }
     let name = section.text(KIND_KEY)?;
     let kind = kinds.iter().find(|k| k.name == name).ok_or_else(|| Error::UnknownName {
         place: section.place_of("kind").clone(),
@@ -68,7 +77,15 @@ pub fn find<'a, 'k, T: ?Sized>(
 /// # Errors
 /// The section is missing, or anything in it is wrong.
 pub fn build<T: ?Sized>(parent: &Section<'_>, key: &KeyDoc, kinds: &[Kind<T>]) -> Result<Box<T>, Error> {
-    let node = parent.section_node(key)?;
+    let node = parent.section_node(key).map_err(|e| match (e, kinds.first()) {
+        (Error::MissingSection { place, path, help }, Some(kind)) => {
+            let lines = std::iter::once(format!("kind = \"{}\"", kind.name))
+                .chain(kind.example.lines().map(str::to_owned));
+            let help = format!("{help}; for example with {}", lines.collect::<Vec<_>>().join(", "));
+            Error::MissingSection { place, path, help }
+        }
+        (e, _) => e,
+    })?;
     let (kind, section) = find(&Section::unchecked(&parent.path_of(key.key), node)?, kinds)?;
     (kind.build)(&section)
 }

@@ -17,7 +17,7 @@ pub mod span;
 pub mod suggest;
 
 pub use document::Document;
-pub use error::Error;
+pub use error::{Error, Unknown};
 pub use family::Kind;
 pub use key::KeyDoc;
 pub use quantity::{Dimension, Quantity};

@@ -297,7 +297,7 @@ mod tests {
 
     #[test]
     fn case_decides_between_units_and_is_suggested() {
-        assert_eq!(Quantity::parse("1 MHz").unwrap().value_si, 1e6);
+        assert_eq!(Quantity::parse("1 MHz").unwrap().value_si.to_bits(), 1e6f64.to_bits());
         assert_eq!(Quantity::parse("1 ms").unwrap().dimension, Dimension::Time);
         assert_eq!(Quantity::parse("1 mS").unwrap().dimension, Dimension::Conductance);
         assert_eq!(Quantity::nearest_unit("US", Dimension::Conductance), Some("uS"));

@@ -4,7 +4,7 @@
 //! else; every read then names the [`KeyDoc`] it means and gets its type, unit and range checked.
 
 use crate::document::{Document, Key, Node, Value};
-use crate::error::Error;
+use crate::error::{Error, Unknown};
 use crate::key::{Form, KeyDoc, Presence};
 use crate::quantity::{NotAQuantity, Quantity};
 use crate::span::Place;
@@ -59,16 +59,22 @@ impl<'a> Section<'a> {
 
     fn refuse_unknown(&self) -> Result<(), Error> {
         let known = || self.keys.iter().map(|k| k.key);
-        match self.entries.iter().find(|(k, _)| known().all(|n| n != k.name)) {
-            None => Ok(()),
-            Some((key, _)) => Err(Error::UnknownKey {
-                place: key.place.clone(),
-                path: self.path_of(&key.name),
-                // a key that is there already is not what was meant
-                nearest: nearest(&key.name, known().filter(|n| self.node(n).is_none())).map(str::to_owned),
-                known: known().map(str::to_owned).collect(),
+        let Some((key, node)) = self.entries.iter().find(|(k, _)| known().all(|n| n != k.name)) else {
+            return Ok(());
+        };
+        // a key that the same text already has is hardly what was meant
+        let same_text = |n: &str| self.node(n).is_some_and(|n| n.place.same_source(&key.place));
+        Err(Error::UnknownKey {
+            place: key.place.clone(),
+            path: self.path_of(&key.name),
+            what: if matches!(node.value, Value::Table(_)) { Unknown::Section } else { Unknown::Key },
+            kind: self.node("kind").and_then(|n| match &n.value {
+                Value::Text(kind) => Some(kind.clone()),
+                _ => None,
             }),
-        }
+            nearest: nearest(&key.name, known().filter(|n| !same_text(n))).map(str::to_owned),
+            known: known().map(str::to_owned).collect(),
+        })
     }
 
     /// Key path of this section: `component.adc`.
@@ -167,11 +173,12 @@ impl<'a> Section<'a> {
             Value::Text(text) => text,
             Value::Integer(_) | Value::Number(_) => {
                 let value = node.place.excerpt().to_owned();
+                let usual = dimension.example().rsplit(' ').next().unwrap_or_default();
                 let help = format!(
-                    "write the unit: {} = \"{value} {}\" (or {})",
+                    "if {usual} is meant, write {} = \"{value} {usual}\"; units of {}: {}",
                     key.key,
-                    key.unit(),
-                    dimension.units().skip(1).collect::<Vec<_>>().join(", ")
+                    dimension.name(),
+                    dimension.units().collect::<Vec<_>>().join(", ")
                 );
                 let place = node.place.clone();
                 return Err(Error::BareNumber { place, path: path(), value, wanted: key.wanted(), help });
@@ -330,7 +337,7 @@ impl<'a> Section<'a> {
             Value::Text(t) if t.trim().is_empty() => Err(Error::Invalid {
                 place: node.place.clone(),
                 path: self.path_of(key.key),
-                problem: "is empty".to_owned(),
+                problem: "the text is empty".to_owned(),
                 also: vec![],
                 help: Some(key.meaning.to_owned()),
             }),
@@ -385,6 +392,8 @@ impl<'a> Section<'a> {
                 let known = names.iter().find(|name| **name == k.name).ok_or_else(|| Error::UnknownKey {
                     place: k.place.clone(),
                     path: inner.path_of(&k.name),
+                    what: Unknown::Key,
+                    kind: None,
                     nearest: nearest(&k.name, names.iter().copied()).map(str::to_owned),
                     known: names.iter().map(|n| (*n).to_owned()).collect(),
                 })?;
@@ -427,8 +436,8 @@ impl<'a> Section<'a> {
             [] => Ok(None),
             [one] => Ok(Some(one)),
             [first, second, ..] => {
-                let problem = format!("and `{}` say the same thing twice", second.key);
-                let also = vec![(self.place_of(second.key).clone(), "also given here".to_owned())];
+                let problem = format!("`{}` says the same in another way, and both are given", second.key);
+                let also = vec![(self.place_of(second.key).clone(), "also given".to_owned())];
                 Err(self.invalid(first.key, problem, also, Some("leave one of them out".to_owned())))
             }
         }

@@ -16,16 +16,18 @@ pub struct SourceText {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
     source: Arc<SourceText>,
-    span: Range<usize>,
+    // 32 bits keep errors small; nobody writes 4 GB of settings
+    start: u32,
+    end: u32,
 }
 
 impl Place {
     /// The bytes `span` of `source`, cut to the text's length.
     pub fn new(source: Arc<SourceText>, span: Range<usize>) -> Self {
-        let end = source.text.len();
-        let start = floor_boundary(&source.text, span.start.min(end));
-        let stop = floor_boundary(&source.text, span.end.clamp(start, end));
-        Self { source, span: start..stop }
+        let length = source.text.len().min(u32::MAX as usize);
+        let start = floor_boundary(&source.text, span.start.min(length));
+        let end = floor_boundary(&source.text, span.end.clamp(start, length));
+        Self { source, start: start as u32, end: end as u32 }
     }
 
     /// The name of the text.
@@ -40,17 +42,17 @@ impl Place {
 
     /// The bytes of the text.
     pub fn span(&self) -> Range<usize> {
-        self.span.clone()
+        self.start as usize..self.end as usize
     }
 
     /// What stands there.
     pub fn excerpt(&self) -> &str {
-        &self.source.text[self.span.clone()]
+        &self.source.text[self.span()]
     }
 
     /// Line and column of the first character, both from 1.
     pub fn line_column(&self) -> (usize, usize) {
-        let before = &self.source.text[..self.span.start];
+        let before = &self.source.text[..self.start as usize];
         let line_start = before.rfind('\n').map_or(0, |i| i + 1);
         (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
     }
