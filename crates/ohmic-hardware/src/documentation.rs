@@ -30,6 +30,13 @@ pub struct MemberDoc {
     pub keys: &'static [KeyDoc],
 }
 
+impl SectionDoc {
+    /// Path of a member's file in the repository.
+    pub fn file(&self, member: &MemberDoc) -> String {
+        format!("crates/ohmic-hardware/src/{}/{}.rs", self.path, member.name)
+    }
+}
+
 /// All sections, in the order of a hardware file.
 pub fn sections() -> Vec<SectionDoc> {
     fn members<T: ?Sized>(kinds: &[Kind<T>]) -> Vec<MemberDoc> {
@@ -64,6 +71,23 @@ mod tests {
         let sections = sections();
         for key in keys::ROOT.iter().filter(|k| k.form == ohmic_config::key::Form::Table) {
             assert!(sections.iter().any(|s| s.path == key.key), "[{}] is not documented", key.key);
+        }
+    }
+
+    #[test]
+    fn every_key_is_documented_in_the_house_style() {
+        for section in sections() {
+            for m in &section.members {
+                assert!(m.summary.len() > 8 && !m.summary.ends_with('.'), "{}.{}", section.path, m.name);
+            }
+            for key in section.keys.iter().chain(section.members.iter().flat_map(|m| m.keys)) {
+                let name = format!("{}.{}", section.path, key.key);
+                assert!(key.meaning.len() > 8, "{name} says nothing");
+                assert!(!key.meaning.ends_with('.'), "{name}: no full stop");
+                assert!(!key.meaning.starts_with(char::is_uppercase), "{name}: lower case");
+                let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+                assert!(key.key.chars().all(plain), "{name}");
+            }
         }
     }
 }

@@ -106,13 +106,17 @@ mod tests {
     /// exact. Signed -24..=24 in 5 bits: 24 / 15 = 1.6 upwards, 24 / 16 downwards.
     #[test]
     fn step_covers_the_span_and_is_never_below_a_level() {
-        let step = |bits, low, high| built(bits).quantizer(Span { low, high }).unwrap().step;
-        assert_eq!(step(4, 0.0, 24.0), 1.6);
-        assert_eq!(step(5, 0.0, 24.0), 1.0);
-        assert_eq!(step(8, 0.0, 24.0), 1.0);
-        assert_eq!(step(5, -24.0, 24.0), 1.6);
-        assert_eq!(step(6, -24.0, 24.0), 1.0);
-        assert_eq!(step(5, -32.0, 0.0), 2.0);
+        for (bits, low, high, step) in [
+            (4, 0.0, 24.0, 1.6f32),
+            (5, 0.0, 24.0, 1.0),
+            (8, 0.0, 24.0, 1.0),
+            (5, -24.0, 24.0, 1.6),
+            (6, -24.0, 24.0, 1.0),
+            (5, -32.0, 0.0, 2.0),
+        ] {
+            let got = built(bits).quantizer(Span { low, high }).unwrap().step;
+            assert_eq!(got.to_bits(), step.to_bits(), "{bits} bits {low}..{high}: {got}");
+        }
     }
 
     /// Monotone, clips at both ends, exact integers where the bits suffice.

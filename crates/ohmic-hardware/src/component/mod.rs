@@ -7,6 +7,7 @@ mod adc_isaac_2016;
 mod adc_regression;
 mod adc_zigzag;
 mod charge_array;
+mod dac_mnsim;
 mod priced;
 mod resistive_array;
 
@@ -23,6 +24,7 @@ pub const KINDS: &[Kind<dyn ComponentModel>] = &[
     adc_isaac_2016::KIND,
     adc_regression::KIND,
     adc_zigzag::KIND,
+    dac_mnsim::KIND,
 ];
 
 pub(crate) const SOURCE: KeyDoc = KeyDoc::text(

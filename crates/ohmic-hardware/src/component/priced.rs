@@ -131,7 +131,9 @@ impl ComponentModel for Priced {
                 return Err(OutsideValidity {
                     key,
                     value: is.to_string(),
-                    valid: format!("its figures are for {valid} bits only"),
+                    valid: format!(
+                        "its figures are for {key} = {valid} only; price it anew in [component] with the figure for {is}"
+                    ),
                 });
             }
         }
