@@ -24,7 +24,7 @@ fn folders() -> Vec<PathBuf> {
 fn the_three_are_there() {
     let names: Vec<String> =
         folders().iter().map(|f| f.file_name().unwrap().to_string_lossy().into_owned()).collect();
-    for name in ["lenet5-glyphs"] {
+    for name in ["lenet5-glyphs", "lenet5-mnist", "mlp-glyphs"] {
         assert!(names.iter().any(|n| n == name), "{name} is not in {names:?}");
     }
 }
