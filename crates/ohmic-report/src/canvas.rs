@@ -51,6 +51,8 @@ pub(crate) struct Canvas<DB: DrawingBackend> {
     pub(crate) zoom: f64,
     /// SVG divides a font's size by 1.24, the bitmap by its line height: what makes both the same.
     pub(crate) font_factor: f64,
+    /// How far, in em, a horizontal text is moved down: the bitmap centres it too high.
+    pub(crate) drop_em: f64,
 }
 
 pub(crate) fn fonts() -> Result<(), Error> {
@@ -156,7 +158,7 @@ impl<DB: DrawingBackend> Canvas<DB> {
         anchor: Anchor,
         colour: RGBColor,
     ) -> Result<(), Error> {
-        self.words(text, at, size, anchor, colour, FontTransform::None)
+        self.words(text, (at.0, at.1 + self.drop_em * size), size, anchor, colour, FontTransform::None)
     }
 
     /// A text that reads upwards, centred at `at`.

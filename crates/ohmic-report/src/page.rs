@@ -95,7 +95,7 @@ fn manifest(value: &serde_json::Value) -> Vec<minijinja::Value> {
 
 /// The table per setting: its axes, how many trials, and mean ± half width of what is not one of a family.
 fn results(points: &Points) -> (Vec<minijinja::Value>, Vec<Vec<minijinja::Value>>) {
-    const OWN: [&str; 6] = ["point", "trial", "status", "message", "images", "key"];
+    const OWN: [&str; 7] = ["point", "trial", "status", "message", "images", "accuracy_low", "accuracy_high"];
     let numeric = |c: &&Column| {
         let some = || points.table.column(&c.name).is_ok_and(|v| v.iter().any(|v| v.number().is_some()));
         !c.name.contains(':') && !OWN.contains(&c.name.as_str()) && some()

@@ -176,7 +176,7 @@ pub(crate) fn extent(values: &[f64]) -> (f64, f64) {
     if low <= high { (low, high) } else { (0.0, 1.0) }
 }
 
-/// 1, 2 or 5 times a power of ten, not below.
+/// The nearest of 1, 2 or 5 times a power of ten.
 fn nice_step(rough: f64) -> f64 {
     if !(rough.is_finite() && rough > 0.0) {
         return 1.0;
@@ -184,11 +184,11 @@ fn nice_step(rough: f64) -> f64 {
     let power = 10f64.powi((rough.log10() + 1e-9).floor() as i32);
     let m = rough / power;
     power
-        * if m <= 1.001 {
+        * if m < 1.5 {
             1.0
-        } else if m <= 2.001 {
+        } else if m < 3.5 {
             2.0
-        } else if m <= 5.001 {
+        } else if m < 7.5 {
             5.0
         } else {
             10.0

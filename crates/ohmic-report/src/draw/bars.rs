@@ -17,7 +17,7 @@ pub(super) fn height(chart: &Bars) -> f64 {
 }
 
 pub(super) fn draw<DB: DrawingBackend>(c: &Canvas<DB>, chart: &Bars) -> Result<(), Error> {
-    let widest = chart.rows.iter().map(|r| text_width(r, TICK)).fold(0.0, f64::max).min(WIDTH * 0.42);
+    let widest = chart.rows.iter().map(|r| text_width(r, TICK)).fold(0.0, f64::max).min(WIDTH * 0.5);
     let first = 8.0 + widest + 8.0;
     let count = chart.panels.len().max(1) as f64;
     let width = (WIDTH - 12.0 - first - GAP * (count - 1.0)) / count;
@@ -54,13 +54,13 @@ fn draw_panel<DB: DrawingBackend>(
     let high = if most > 0.0 { most / share } else { 1.0 };
     let scale = Scale::Linear { low: least.min(0.0), high };
     let to_x = |v: f64| left + scale.place(v).clamp(0.0, 1.0) * (right - left);
-    let ticks = scale.ticks(((right - left) / 70.0).max(2.0) as usize, factor);
+    let ticks = scale.ticks(((right - left) / 38.0).max(2.0) as usize, factor);
     let mut free_from = left - 20.0;
     for (v, word) in &ticks {
         let (x, half) = (to_x(*v), text_width(word, TICK) / 2.0);
         c.line(&[(x, TOP), (x, bottom)], GRID, 0.8)?;
         c.line(&[(x, bottom), (x, bottom + 4.0)], INK, 1.0)?;
-        if x - half > free_from && x + half < right + 8.0 {
+        if x - half > free_from && x + half < right + 3.0 {
             c.text(word, (x, bottom + 14.0), TICK, Anchor::Centre, INK)?;
             free_from = x + half + 6.0;
         }

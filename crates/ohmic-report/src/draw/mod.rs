@@ -24,7 +24,7 @@ pub fn svg(chart: &Chart) -> Result<String, Error> {
     let size = ((WIDTH * ZOOM) as u32, (height * ZOOM) as u32);
     {
         let area = SVGBackend::with_string(&mut text, size).into_drawing_area();
-        let canvas = Canvas { area, zoom: ZOOM, font_factor: 1.24 };
+        let canvas = Canvas { area, zoom: ZOOM, font_factor: 1.24, drop_em: 0.0 };
         paint(&canvas, chart, height)?;
         canvas.area.present().map_err(|e| Error::Draw { reason: e.to_string() })?;
     }
@@ -44,7 +44,7 @@ pub fn png(chart: &Chart) -> Result<Vec<u8>, Error> {
     let mut pixels = vec![255; (w * h * 3) as usize];
     {
         let area = BitMapBackend::with_buffer(&mut pixels, (w, h)).into_drawing_area();
-        let canvas = Canvas { area, zoom: ZOOM, font_factor: 1.164 };
+        let canvas = Canvas { area, zoom: ZOOM, font_factor: 1.164, drop_em: 0.11 };
         paint(&canvas, chart, height)?;
         canvas.area.present().map_err(|e| Error::Draw { reason: e.to_string() })?;
     }
@@ -98,7 +98,7 @@ fn legend_height(legend: &[LegendEntry]) -> f64 {
     }
 }
 
-/// The legend with its upper edge at `top`, read row by row.
+/// The legend with its upper edge at `top`, read column by column.
 fn draw_legend<DB: DrawingBackend>(
     c: &Canvas<DB>,
     legend: &[LegendEntry],
@@ -106,9 +106,10 @@ fn draw_legend<DB: DrawingBackend>(
     swatch: Swatch,
 ) -> Result<(), Error> {
     let (columns, width) = legend_columns(legend);
-    let left = (WIDTH - columns as f64 * width + LEGEND_GAP) / 2.0;
+    let rows = legend.len().div_ceil(columns).max(1);
+    let left = (WIDTH - legend.len().div_ceil(rows) as f64 * width + LEGEND_GAP) / 2.0;
     for (i, entry) in legend.iter().enumerate() {
-        let (x, y) = (left + (i % columns) as f64 * width, top + ((i / columns) as f64 + 0.5) * LEGEND_ROW);
+        let (x, y) = (left + (i / rows) as f64 * width, top + ((i % rows) as f64 + 0.5) * LEGEND_ROW);
         let ink = entry.colour.map_or(GREY, colour);
         match swatch {
             Swatch::Box => c.rectangle(x + 8.0, y - 5.0, x + 24.0, y + 5.0, ink)?,
