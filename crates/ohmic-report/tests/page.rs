@@ -1,5 +1,7 @@
 //! A sweep's folder becomes figures and one page.
 
+#![allow(clippy::unwrap_used)] // of a fixed set-up
+
 mod fixtures;
 
 use ohmic_report::{Error, Options, report};

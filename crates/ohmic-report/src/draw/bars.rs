@@ -60,7 +60,7 @@ fn draw_panel<DB: DrawingBackend>(
         let (x, half) = (to_x(*v), text_width(word, TICK) / 2.0);
         c.line(&[(x, TOP), (x, bottom)], GRID, 0.8)?;
         c.line(&[(x, bottom), (x, bottom + 4.0)], INK, 1.0)?;
-        if x - half > free_from && x + half < right + 3.0 {
+        if x - half > free_from && x + half < right + 1.0 {
             c.text(word, (x, bottom + 14.0), TICK, Anchor::Centre, INK)?;
             free_from = x + half + 6.0;
         }

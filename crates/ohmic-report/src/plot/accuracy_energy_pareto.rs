@@ -43,7 +43,9 @@ impl Plot for Pareto {
             });
         }
         let front = front(&all);
-        let steps = front.iter().map(|(x, y)| Spot { x: *x, y: *y, bar: None }).collect();
+        // a staircase: what an energy budget buys, and nothing between that no setting reaches
+        let corners = front.windows(2).flat_map(|p| [p[0], (p[1].0, p[0].1)]).chain(front.last().copied());
+        let steps = corners.map(|(x, y)| Spot { x, y, bar: None }).collect();
         series.insert(0, Series { colour: FRONT, marker: 0, line: Join::LineOnly, points: steps });
         let mut legend = styles.legend(points, Join::Markers);
         for e in &mut legend {
@@ -62,8 +64,8 @@ impl Plot for Pareto {
             name: self.name().to_owned(),
             title: "Accuracy versus energy".to_owned(),
             caption: format!(
-                "Each marker is one setting; the line joins the {} of {} settings that no other beats in both accuracy and \
-                 energy.{}",
+                "Each marker is one setting; the staircase is the best accuracy within an energy, \
+                 given by the {} of {} settings that no other beats in both.{}",
                 front.len(),
                 all.len(),
                 error_bars(points)
