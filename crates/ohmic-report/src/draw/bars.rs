@@ -54,7 +54,7 @@ fn draw_panel<DB: DrawingBackend>(
     let high = if most > 0.0 { most / share } else { 1.0 };
     let scale = Scale::Linear { low: least.min(0.0), high };
     let to_x = |v: f64| left + scale.place(v).clamp(0.0, 1.0) * (right - left);
-    let ticks = scale.ticks(((right - left) / 38.0).max(2.0) as usize, factor);
+    let ticks = scale.ticks(((right - left) / 52.0).max(2.0) as usize, factor);
     let mut free_from = left - 20.0;
     for (v, word) in &ticks {
         let (x, half) = (to_x(*v), text_width(word, TICK) / 2.0);
