@@ -1,5 +1,6 @@
 //! Read a model and data sets; the exact digital answer; passes that transform a network.
 
+mod columns;
 pub mod data;
 mod error;
 pub mod gather;

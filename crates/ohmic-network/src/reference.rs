@@ -1,5 +1,6 @@
 //! The digital answer: in float, and in the exact integers that ideal hardware must equal bit for bit.
 
+use crate::columns::Columns;
 use crate::data::DataSetView;
 use crate::gather::Gather;
 use crate::network::{LayerId, MvmEngine, Network, Node};
@@ -98,19 +99,28 @@ impl<'a> IntegerEngine<'a> {
                 }
             }
             Gather::Window(window) => {
-                let mut columns = vec![0.0; k * positions];
-                let mut part = vec![0.0; n * positions];
+                let mut gathering = Columns::new(window);
+                let columns_count = gathering.count();
+                let mut columns = vec![0.0; k * columns_count];
+                let mut part = vec![0.0; n * columns_count];
+                let width = window.out_size()[1];
                 let size = codes.len() / batch.max(1);
                 for (b, sample) in codes.chunks_exact(size).enumerate() {
                     for (g, weights) in weights.iter().enumerate() {
-                        window.columns(sample, g, &mut columns);
+                        gathering.gather(sample, g, &mut columns, 0, columns_count);
                         let target = &mut sums[(b * groups + g) * n * positions..][..n * positions];
                         for first in (0..k).step_by(piece) {
                             let count = piece.min(k - first);
                             let w = (&weights[first * n..(first + count) * n], Op::Transposed);
-                            let x = (&columns[first * positions..(first + count) * positions], Op::Plain);
-                            gemm_f32([n, positions, count], w, x, 0.0, &mut part);
-                            add(target, &part);
+                            let x = &columns[first * columns_count..(first + count) * columns_count];
+                            gemm_f32([n, columns_count, count], w, (x, Op::Plain), 0.0, &mut part);
+                            let outputs =
+                                target.chunks_exact_mut(positions).zip(part.chunks_exact(columns_count));
+                            for (target, part) in outputs {
+                                gathering.lines(|to, from| {
+                                    add(&mut target[to..to + width], &part[from..from + width]);
+                                });
+                            }
                         }
                     }
                 }

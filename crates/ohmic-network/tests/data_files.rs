@@ -1,4 +1,5 @@
 //! Data files of every kind, right and wrong: each wrong one gives an error that says what and where.
+#![allow(clippy::unwrap_used, clippy::print_stdout)] // a test's helpers fail as the test does
 
 use flate2::Compression;
 use flate2::write::GzEncoder;

@@ -1,4 +1,5 @@
 //! Model folders, right and wrong.
+#![allow(clippy::unwrap_used, clippy::print_stdout)] // a test's helpers fail as the test does
 
 use ohmic_network::layer::{Conv2d, KINDS, Linear};
 use ohmic_network::read::ReferenceAccuracy;

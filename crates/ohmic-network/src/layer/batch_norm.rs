@@ -1,6 +1,6 @@
 //! Batch normalisation with stored statistics: folded into the layer before it where that is possible.
 
-use super::{Description, Example, Gradients, Layer, LayerKind, one};
+use super::{Description, Example, FromOnnx, Gradients, Layer, LayerKind, one};
 use crate::read::Operator;
 use crate::{Error, Shape, Tensor};
 
@@ -136,7 +136,7 @@ impl Layer for BatchNorm {
     }
 }
 
-fn from_onnx(op: &Operator<'_>) -> Result<Option<Box<dyn Layer>>, Error> {
+fn from_onnx(op: &Operator<'_>) -> FromOnnx {
     op.activation(0)?;
     if op.int("training_mode", 0)? != 0 || op.int("spatial", 1)? != 1 {
         return Err(op.problem("only the form with stored statistics, one a channel, is read"));

@@ -1,6 +1,6 @@
 //! Values clipped to a range; the rectifier up to six is `low = 0, high = 6`.
 
-use super::{Description, Example, Gradients, Layer, LayerKind, each, each_backward, one};
+use super::{Description, Example, FromOnnx, Gradients, Layer, LayerKind, each, each_backward, one};
 use crate::read::Operator;
 use crate::{Error, Shape, Tensor};
 
@@ -60,7 +60,7 @@ impl Layer for Clip {
 }
 
 /// Bounds are attributes up to operator set 10 and inputs from 11 on.
-fn from_onnx(op: &Operator<'_>) -> Result<Option<Box<dyn Layer>>, Error> {
+fn from_onnx(op: &Operator<'_>) -> FromOnnx {
     op.activation(0)?;
     let bound = |input: usize, attribute: &str, default: f32| {
         if op.opset() < 11 {

@@ -1,6 +1,7 @@
 //! The two-dimensional convolution with stride, padding, dilation and groups.
 
-use super::{Description, Example, Gradients, Layer, LayerKind, Mvm, maps, one};
+use super::{Description, Example, FromOnnx, Gradients, Layer, LayerKind, Mvm, maps, one};
+use crate::columns::Columns;
 use crate::gather::{Gather, Window};
 use crate::read::Operator;
 use crate::{Error, Shape, Tensor};
@@ -130,21 +131,30 @@ impl Layer for Conv2d {
         let [h, wd] = w.out_size();
         let mut y = Tensor::zeros(x.batch, Shape(vec![self.outputs, h, wd]));
         let (k, positions, n) = (w.k(), h * wd, self.outputs / w.groups);
+        let mut gathering = Columns::new(w);
+        let count = gathering.count();
         let direct = self.gathers_nothing();
-        let mut columns = vec![0.0; if direct { 0 } else { k * positions }];
+        let mut columns = vec![0.0; if direct { 0 } else { k * count }];
+        let mut wide = vec![0.0; if gathering.is_narrow() { 0 } else { n * count }];
         for b in 0..x.batch {
             let sample = x.sample(b);
             for g in 0..w.groups {
                 let source = if direct {
                     &sample[g * k * positions..][..k * positions]
                 } else {
-                    w.columns(sample, g, &mut columns);
+                    gathering.gather(sample, g, &mut columns, 0, count);
                     &columns
                 };
-                let weights = &self.weights[g * n * k..][..n * k];
+                let weights = (&self.weights[g * n * k..][..n * k], Op::Plain);
                 let target = &mut y.data[(b * self.outputs + g * n) * positions..][..n * positions];
-                let (wt, src) = ((weights, Op::Plain), (source, Op::Plain));
-                gemm_f32([n, positions, k], wt, src, 0.0, target);
+                if gathering.is_narrow() {
+                    gemm_f32([n, positions, k], weights, (source, Op::Plain), 0.0, target);
+                } else {
+                    gemm_f32([n, count, k], weights, (source, Op::Plain), 0.0, &mut wide);
+                    for (to, from) in target.chunks_exact_mut(positions).zip(wide.chunks_exact(count)) {
+                        gathering.narrow(from, to);
+                    }
+                }
             }
         }
         if !self.bias.is_empty() {
@@ -179,18 +189,38 @@ impl Layer for Conv2d {
         let (k, positions, n) = (w.k(), h * wd, self.outputs / w.groups);
         let mut dx = Tensor::zeros(x.batch, x.shape.clone());
         let mut dw = vec![0.0; self.weights.len()];
-        let mut columns = vec![0.0; k * positions];
         let len = x.shape.len();
-        for b in 0..x.batch {
+        let mut gathering = Columns::new(w);
+        let count = gathering.count();
+        let together = gathering.samples_together().min(x.batch.max(1));
+        let mut columns = vec![0.0; k * count * together];
+        let mut dy = vec![0.0; n * count * together];
+        let mut transposed = vec![0.0; k * n];
+        for first in (0..x.batch).step_by(together) {
+            let samples = together.min(x.batch - first);
+            let total = samples * count;
+            let (columns, dy) = (&mut columns[..k * total], &mut dy[..n * total]);
             for g in 0..w.groups {
-                let dy = &gradient.data[(b * self.outputs + g * n) * positions..][..n * positions];
-                w.columns(x.sample(b), g, &mut columns);
+                for i in 0..samples {
+                    gathering.gather(x.sample(first + i), g, columns, i * count, total);
+                    for o in 0..n {
+                        let plane = ((first + i) * self.outputs + g * n + o) * positions;
+                        let target = &mut dy[o * total + i * count..][..count];
+                        gathering.widen(&gradient.data[plane..][..positions], target);
+                    }
+                }
+                // PERF: this way round the product packs the small operand, not the columns
+                gemm_f32([k, n, total], (columns, Op::Plain), (dy, Op::Transposed), 0.0, &mut transposed);
                 let target = &mut dw[g * n * k..][..n * k];
-                gemm_f32([n, k, positions], (dy, Op::Plain), (&columns, Op::Transposed), 1.0, target);
-                let weights = &self.weights[g * n * k..][..n * k];
-                let (wt, src) = ((weights, Op::Transposed), (dy, Op::Plain));
-                gemm_f32([k, positions, n], wt, src, 0.0, &mut columns);
-                w.add_columns(&columns, g, &mut dx.data[b * len..][..len]);
+                for (o, row) in target.chunks_exact_mut(k).enumerate() {
+                    row.iter_mut().enumerate().for_each(|(r, v)| *v += transposed[r * n + o]);
+                }
+                let weights = (&self.weights[g * n * k..][..n * k], Op::Transposed);
+                gemm_f32([k, total, n], weights, (dy, Op::Plain), 0.0, columns);
+                for i in 0..samples {
+                    let target = &mut dx.data[(first + i) * len..][..len];
+                    gathering.add_back(columns, g, target, i * count, total);
+                }
             }
         }
         let mut parameters = vec![dw];
@@ -225,7 +255,7 @@ impl Layer for Conv2d {
     }
 }
 
-fn from_onnx(op: &Operator<'_>) -> Result<Option<Box<dyn Layer>>, Error> {
+fn from_onnx(op: &Operator<'_>) -> FromOnnx {
     let (channels, size) = maps(NAME, op.activation(0)?)?;
     let (dims, weights) = op.floats(1)?;
     let &[outputs, per_group, kh, kw] = dims else {

@@ -1,6 +1,6 @@
 //! The mean of each channel.
 
-use super::{Description, Example, Gradients, Layer, LayerKind, maps, one};
+use super::{Description, Example, FromOnnx, Gradients, Layer, LayerKind, maps, one};
 use crate::read::Operator;
 use crate::{Error, Shape, Tensor};
 
@@ -91,7 +91,7 @@ impl Layer for GlobalAveragePool {
 }
 
 /// `ReduceMean` is this layer where it runs over rows and columns.
-fn from_onnx(op: &Operator<'_>) -> Result<Option<Box<dyn Layer>>, Error> {
+fn from_onnx(op: &Operator<'_>) -> FromOnnx {
     maps(NAME, op.activation(0)?)?;
     if op.op() == "GlobalAveragePool" {
         return Ok(Some(Box::new(GlobalAveragePool::new(PooledShape::Maps))));

@@ -1,6 +1,6 @@
 //! The fully connected layer: `y = W x + bias`.
 
-use super::{Description, Example, Gradients, Layer, LayerKind, Mvm, one};
+use super::{Description, Example, FromOnnx, Gradients, Layer, LayerKind, Mvm, one};
 use crate::gather::Gather;
 use crate::read::Operator;
 use crate::{Error, Shape, Tensor};
@@ -159,7 +159,7 @@ impl Layer for Linear {
     }
 }
 
-fn from_onnx(op: &Operator<'_>) -> Result<Option<Box<dyn Layer>>, Error> {
+fn from_onnx(op: &Operator<'_>) -> FromOnnx {
     op.activation(0)?;
     if op.is_activation(1) {
         return Err(op.problem("multiplies two activations; only products with stored weights are read"));

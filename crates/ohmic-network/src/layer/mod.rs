@@ -71,6 +71,9 @@ pub const KINDS: &[&LayerKind] = &[
     &identity::KIND,
 ];
 
+/// A layer read from an ONNX node; `None`: this form is another kind's.
+pub type FromOnnx = Result<Option<Box<dyn Layer>>, Error>;
+
 /// One member of the family: how a layer is read from files, and an example of it.
 pub struct LayerKind {
     /// Name, as `kind` in `model.toml`.
@@ -82,7 +85,7 @@ pub struct LayerKind {
     /// Reads it from a `[[layer]]` section of `model.toml`.
     pub from_toml: fn(&mut Section<'_>) -> Result<Box<dyn Layer>, Error>,
     /// Reads it from an ONNX node with one of `onnx_ops`; `None`: this form is another kind's.
-    pub from_onnx: fn(&Operator<'_>) -> Result<Option<Box<dyn Layer>>, Error>,
+    pub from_onnx: fn(&Operator<'_>) -> FromOnnx,
     /// A small member with the shapes of its inputs: the laws run over it.
     pub example: fn() -> Example,
 }

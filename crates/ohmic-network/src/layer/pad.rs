@@ -1,6 +1,6 @@
 //! A constant border around each channel.
 
-use super::{Description, Example, Gradients, Layer, LayerKind, maps, one};
+use super::{Description, Example, FromOnnx, Gradients, Layer, LayerKind, maps, one};
 use crate::read::Operator;
 use crate::{Error, Shape, Tensor};
 
@@ -85,7 +85,7 @@ impl Layer for Pad {
 }
 
 /// `pads` holds the widths before each axis, batch and channels first, then those after.
-fn from_onnx(op: &Operator<'_>) -> Result<Option<Box<dyn Layer>>, Error> {
+fn from_onnx(op: &Operator<'_>) -> FromOnnx {
     maps(NAME, op.activation(0)?)?;
     let mode = op.text("mode", "constant")?;
     if mode != "constant" {

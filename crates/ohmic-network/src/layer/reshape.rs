@@ -1,6 +1,6 @@
 //! The same values in another shape.
 
-use super::{Description, Example, Gradients, Layer, LayerKind, one};
+use super::{Description, Example, FromOnnx, Gradients, Layer, LayerKind, one};
 use crate::read::Operator;
 use crate::{Error, Shape, Tensor};
 
@@ -65,7 +65,7 @@ impl Layer for Reshape {
 }
 
 /// The first axis of an ONNX shape is the batch and has to stay it.
-fn from_onnx(op: &Operator<'_>) -> Result<Option<Box<dyn Layer>>, Error> {
+fn from_onnx(op: &Operator<'_>) -> FromOnnx {
     let input = op.activation(0)?;
     if op.op() == "Squeeze" {
         let axes = op.axes(1)?.ok_or_else(|| op.problem("without axes the batch could be squeezed away"))?;

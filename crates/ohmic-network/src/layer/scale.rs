@@ -1,6 +1,6 @@
 //! `y = factor · x + shift` with constants: what input normalisation and arithmetic with constants become.
 
-use super::{Description, Example, Gradients, Layer, LayerKind, one};
+use super::{Description, Example, FromOnnx, Gradients, Layer, LayerKind, one};
 use crate::read::Operator;
 use crate::{Error, Shape, Tensor};
 
@@ -97,7 +97,7 @@ impl Layer for Scale {
 }
 
 /// Arithmetic of an activation with a constant that is one number or one a channel.
-fn from_onnx(op: &Operator<'_>) -> Result<Option<Box<dyn Layer>>, Error> {
+fn from_onnx(op: &Operator<'_>) -> FromOnnx {
     if op.is_activation(0) && op.is_activation(1) {
         return match op.op() {
             "Add" => Ok(None),

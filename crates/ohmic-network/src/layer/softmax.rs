@@ -1,6 +1,6 @@
 //! Scores turned into probabilities.
 
-use super::{Example, Gradients, Layer, LayerKind, one};
+use super::{Example, FromOnnx, Gradients, Layer, LayerKind, one};
 use crate::read::Operator;
 use crate::{Error, Shape, Tensor};
 
@@ -62,7 +62,7 @@ impl Layer for Softmax {
     }
 }
 
-fn from_onnx(op: &Operator<'_>) -> Result<Option<Box<dyn Layer>>, Error> {
+fn from_onnx(op: &Operator<'_>) -> FromOnnx {
     let shape = op.activation(0)?;
     let axis = op.int("axis", if op.opset() < 13 { 1 } else { -1 })?;
     if shape.0.len() != 1 || !(axis == 1 || axis == -1) {

@@ -152,7 +152,7 @@ pub fn load_text(path: &Path, text: &str, weights_bytes: Option<&[u8]>) -> Resul
     let name = root.text("name")?.to_owned();
     let info = read_info(&mut root)?;
     let mut weights = root.table("weights")?.ok_or_else(|| root.problem("weights", "is missing"))?;
-    let file = weights_path(&weights.text("file")?.to_owned(), path, &weights)?;
+    let file = weights_path(weights.text("file")?, path, &weights)?;
     let declared = weights.text("blake3")?.to_owned();
     let bytes = match weights_bytes {
         Some(bytes) => Cow::Borrowed(bytes),

@@ -326,10 +326,10 @@ mod tests {
             (0x3555, 0.333_251_95),
             (0x7c00, f32::INFINITY),
         ] {
-            assert_eq!(widen_f16(bits), value, "{bits:04x}");
+            assert_eq!(widen_f16(bits).to_bits(), f32::to_bits(value), "{bits:04x}");
         }
         assert!(widen_f16(0x7e00).is_nan());
-        assert_eq!(widen_bf16(0x3f80), 1.0);
+        assert_eq!(widen_bf16(0x3f80).to_bits(), 1f32.to_bits());
     }
 
     #[test]

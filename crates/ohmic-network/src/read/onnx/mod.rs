@@ -8,7 +8,7 @@ mod operator;
 
 pub(crate) use constant::{widen_bf16, widen_f16};
 pub(crate) use operator::Attribute;
-pub use operator::{Constant, Operand, Operator, Values};
+pub use operator::{Constant, Floats, Operand, Operator, Values};
 
 use crate::layer::{KINDS, Layer};
 use crate::network::{LayerId, Node, Source};

@@ -23,6 +23,9 @@ pub enum Values {
     Integers(Vec<i64>),
 }
 
+/// Dimensions and values of stored floats.
+pub type Floats<'a> = (&'a [usize], &'a [f32]);
+
 /// One input of a node.
 #[derive(Clone, Copy, Debug)]
 pub enum Operand<'a> {
@@ -159,12 +162,12 @@ impl<'a> Operator<'a> {
     }
 
     /// Dimensions and values of an input that must be stored numbers.
-    pub fn floats(&self, index: usize) -> Result<(&'a [usize], &'a [f32]), Error> {
+    pub fn floats(&self, index: usize) -> Result<Floats<'a>, Error> {
         self.optional_floats(index)?.ok_or_else(|| self.problem(format!("its input {index} is missing")))
     }
 
     /// The same for an input that may be absent.
-    pub fn optional_floats(&self, index: usize) -> Result<Option<(&'a [usize], &'a [f32])>, Error> {
+    pub fn optional_floats(&self, index: usize) -> Result<Option<Floats<'a>>, Error> {
         match self.operand(index) {
             Operand::Absent => Ok(None),
             Operand::Constant(Constant { dims, values: Values::Floats(v) }) => Ok(Some((dims, v))),

@@ -167,11 +167,14 @@ fn arithmetic_with_constants() {
     assert_eq!(answer(&model(&[2, 1, 1], 13, nodes, tensors), &[5., 10.]).0, [-18., -18.]);
 }
 
+/// Nodes, stored tensors, operator set, and the answer to -1, 2, 3, -4.
+type Case = (Vec<NodeProto>, Vec<TensorProto>, i64, Vec<f32>);
+
 #[test]
 fn every_other_operator() {
     let two = |op, inputs: &[&str], attributes| vec![node(op, inputs, "y", attributes)];
     let x = [-1.0, 2.0, 3.0, -4.0];
-    let cases: Vec<(Vec<NodeProto>, Vec<TensorProto>, i64, Vec<f32>)> = vec![
+    let cases: Vec<Case> = vec![
         (two("Relu", &["x"], vec![]), vec![], 7, vec![0., 2., 3., 0.]),
         (two("LeakyRelu", &["x"], vec![]), vec![], 7, vec![-0.01, 2., 3., -0.04]),
         (
