@@ -117,10 +117,13 @@ impl Document {
     pub fn set(&mut self, path: &str, value: &toml::Value, alternatives: Alternatives) -> Result<(), Error> {
         let text = format!("{path} = {value}");
         let set = Self::parse(SourceText { path: "--set or sweep axis".to_owned(), text })?;
-        let Value::Table(mut from) = set.root.value else { return Ok(()) };
+        if path.contains(['\n', '\r', '=', '#', '[', '{', '\\']) {
+            let message = format!("`{}` is not a key path like `device.sigma_ln`", path.escape_debug());
+            return Err(Error::Syntax { place: set.root.place, message, first: None });
+        }
+        let Value::Table(from) = set.root.value else { return Ok(()) };
         let Node { value: Value::Table(into), .. } = &mut self.root else { return Ok(()) };
-        let depth = path_depth(path);
-        assign(into, from.remove(0), depth, alternatives)
+        from.into_iter().try_for_each(|entry| assign(into, entry, path_depth(path), alternatives))
     }
 
     /// The value at a dotted path, if there is one.
@@ -265,7 +268,7 @@ fn assign(
     if depth > 1
         && let Some(at) = at
     {
-        let Value::Table(mut inner) = node.value else { return Ok(()) };
+        let Value::Table(inner) = node.value else { return Ok(()) };
         let there = &mut into[at].1;
         let Value::Table(table) = &mut there.value else {
             return Err(Error::Invalid {
@@ -276,7 +279,7 @@ fn assign(
                 help: None,
             });
         };
-        return assign(table, inner.remove(0), depth - 1, alternatives);
+        return inner.into_iter().try_for_each(|entry| assign(table, entry, depth - 1, alternatives));
     }
     drop_alternatives(into, &key.name, alternatives);
     match into.iter().position(|(k, _)| k.name == key.name) {
@@ -372,6 +375,10 @@ mod tests {
         assert!(e.to_string().contains("`bits` is a whole number, it has no keys below it"), "{e}");
         let e = d.set("adc bits", &toml::Value::Integer(1), ALTERNATIVES).unwrap_err();
         assert!(matches!(e, Error::Syntax { .. }), "{e}");
+        for path in ["", ".", "a.", "adc.bits = 4\nx", "[adc]\nbits", "a # b\nc", "\"a\\\".b\"", "'a"] {
+            let e = d.set(path, &toml::Value::Integer(1), ALTERNATIVES).unwrap_err();
+            assert!(matches!(e, Error::Syntax { .. }), "{path:?}: {e}");
+        }
     }
 
     #[test]
