@@ -43,7 +43,7 @@ fn machine(
         "[device]\nkind = 'ideal'\ng_max = '40 uS'\n{on_off}\n[encoding]\nkind = '{kind}'\n{}\n\
          [dac]\nkind = 'uniform'\nbits = {dac_bits}\nsigned_inputs = '{signed_inputs}'\n\
          [adc]\n{adc}\n[crossbar]\nrows_per_read = {rows_per_read}\ndummy_column = 'analog'\n\
-         [component.row_driver]\nfor_dac_bits = {dac_bits}\n[precision]\nweight_bits = {weight_bits}\n\
+         [precision]\nweight_bits = {weight_bits}\n\
          [component.adc]\nkind = 'priced'\nper = 'adc'\narea = '1 um2'\nevents = {{ conversion = '1 pJ' }}\nfor_adc_bits = {adc_bits}\nsource = 'test'\n",
         options.replace("{c}", &cell_bits.to_string())
     )
