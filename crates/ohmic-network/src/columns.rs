@@ -6,12 +6,16 @@
 
 use crate::gather::Window;
 
+/// Columns that [`Columns::blocks`] gathers at a time.
+pub(crate) const BLOCK: usize = 256;
+
 /// Gathers samples for one convolution, reusing its buffer.
 #[derive(Debug)]
 pub(crate) struct Columns<'a> {
     window: &'a Window,
     wide: bool,
     padded: Vec<f32>,
+    block: Vec<f32>,
     padded_size: [usize; 2],
     out: [usize; 2],
 }
@@ -24,7 +28,7 @@ impl<'a> Columns<'a> {
         let span = (out[0] - 1) * padded_size[1] + out[1];
         // at most half more columns than needed
         let wide = window.stride == [1, 1] && 2 * span <= 3 * out[0] * out[1];
-        Self { window, wide, padded: Vec::new(), padded_size, out }
+        Self { window, wide, padded: Vec::new(), block: Vec::new(), padded_size, out }
     }
 
     /// Columns of one gathered sample.
@@ -58,11 +62,6 @@ impl<'a> Columns<'a> {
         let width = self.out[1];
         wide.fill(0.0);
         self.lines(|from, to| wide[to..to + width].copy_from_slice(&out[from..from + width]));
-    }
-
-    /// Whether `narrow` and `widen` copy everything as it is.
-    pub(crate) fn is_narrow(&self) -> bool {
-        self.pitch() == self.out[1]
     }
 
     /// Calls `f` with each row and where its run starts in the padded channels of one group.
@@ -101,29 +100,69 @@ impl<'a> Columns<'a> {
         first: usize,
         total: usize,
     ) {
-        let w = self.window;
         if !self.wide {
-            w.columns(sample, group, out);
+            self.window.columns(sample, group, out);
             return;
         }
-        let [height, width] = self.padded_size;
-        let len = w.channels / w.groups * height * width;
-        let mut padded = std::mem::take(&mut self.padded);
-        let source = if w.padding == [0; 4] {
-            &sample[group * len..][..len]
+        let padded = std::mem::take(&mut self.padded);
+        let count = self.count();
+        let padded = self.with_padding(sample, group, padded, |source| {
+            self.runs(|row, start| {
+                out[row * total + first..][..count].copy_from_slice(&source[start..start + count]);
+            });
+        });
+        self.padded = padded;
+    }
+
+    /// Gathers one group of a sample block by block: calls `f` with the first column of each block, its number of
+    /// columns and the `k × columns` matrix.
+    ///
+    /// PERF: a block stays in cache between gathering and multiplying: a tenth less time for ResNet-14.
+    pub(crate) fn blocks(&mut self, sample: &[f32], group: usize, mut f: impl FnMut(usize, usize, &[f32])) {
+        let (k, count) = (self.window.k(), self.count());
+        let mut block = std::mem::take(&mut self.block);
+        if self.wide {
+            block.resize(k * BLOCK.min(count), 0.0);
+            let padded = std::mem::take(&mut self.padded);
+            self.padded = self.with_padding(sample, group, padded, |source| {
+                for first in (0..count).step_by(BLOCK) {
+                    let len = BLOCK.min(count - first);
+                    self.runs(|row, start| {
+                        block[row * len..][..len].copy_from_slice(&source[start + first..][..len]);
+                    });
+                    f(first, len, &block[..k * len]);
+                }
+            });
+        } else {
+            block.resize(k * count, 0.0);
+            self.window.columns(sample, group, &mut block);
+            f(0, count, &block);
+        }
+        self.block = block;
+    }
+
+    /// Calls `f` with the channels of one group, padded in the given buffer where they need padding; gives the
+    /// buffer back.
+    fn with_padding(
+        &self,
+        sample: &[f32],
+        group: usize,
+        mut padded: Vec<f32>,
+        f: impl FnOnce(&[f32]),
+    ) -> Vec<f32> {
+        let w = self.window;
+        let len = w.channels / w.groups * self.padded_size[0] * self.padded_size[1];
+        if w.padding == [0; 4] {
+            f(&sample[group * len..][..len]);
         } else {
             padded.clear();
             padded.resize(len, 0.0);
             self.input_lines(group, |from, to| {
                 padded[to..to + w.size[1]].copy_from_slice(&sample[from..from + w.size[1]]);
             });
-            &padded
-        };
-        let count = self.count();
-        self.runs(|row, start| {
-            out[row * total + first..][..count].copy_from_slice(&source[start..start + count]);
-        });
-        self.padded = padded;
+            f(&padded);
+        }
+        padded
     }
 
     /// Adds columns back to where `gather` took them from.

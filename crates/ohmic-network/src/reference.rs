@@ -101,26 +101,35 @@ impl<'a> IntegerEngine<'a> {
             Gather::Window(window) => {
                 let mut gathering = Columns::new(window);
                 let columns_count = gathering.count();
-                let mut columns = vec![0.0; k * columns_count];
                 let mut part = vec![0.0; n * columns_count];
+                let mut wide = vec![0.0; n * columns_count];
                 let width = window.out_size()[1];
                 let size = codes.len() / batch.max(1);
                 for (b, sample) in codes.chunks_exact(size).enumerate() {
                     for (g, weights) in weights.iter().enumerate() {
-                        gathering.gather(sample, g, &mut columns, 0, columns_count);
-                        let target = &mut sums[(b * groups + g) * n * positions..][..n * positions];
-                        for first in (0..k).step_by(piece) {
-                            let count = piece.min(k - first);
-                            let w = (&weights[first * n..(first + count) * n], Op::Transposed);
-                            let x = &columns[first * columns_count..(first + count) * columns_count];
-                            gemm_f32([n, columns_count, count], w, (x, Op::Plain), 0.0, &mut part);
-                            let outputs =
-                                target.chunks_exact_mut(positions).zip(part.chunks_exact(columns_count));
-                            for (target, part) in outputs {
-                                gathering.lines(|to, from| {
-                                    add(&mut target[to..to + width], &part[from..from + width]);
-                                });
+                        wide.fill(0.0);
+                        gathering.blocks(sample, g, |start, len, columns| {
+                            let part = &mut part[..n * len];
+                            for first in (0..k).step_by(piece) {
+                                let rows = piece.min(k - first);
+                                let w = (&weights[first * n..(first + rows) * n], Op::Transposed);
+                                let x = (&columns[first * len..(first + rows) * len], Op::Plain);
+                                gemm_f32([n, len, rows], w, x, 0.0, part);
+                                for (to, from) in
+                                    wide.chunks_exact_mut(columns_count).zip(part.chunks_exact(len))
+                                {
+                                    add(&mut to[start..start + len], from);
+                                }
                             }
+                        });
+                        let target = &mut sums[(b * groups + g) * n * positions..][..n * positions];
+                        for (target, wide) in
+                            target.chunks_exact_mut(positions).zip(wide.chunks_exact(columns_count))
+                        {
+                            gathering.lines(|to, from| {
+                                let lines = target[to..to + width].iter_mut().zip(&wide[from..from + width]);
+                                lines.for_each(|(t, v)| *t += v);
+                            });
                         }
                     }
                 }

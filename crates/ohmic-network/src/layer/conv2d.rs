@@ -134,26 +134,26 @@ impl Layer for Conv2d {
         let mut gathering = Columns::new(w);
         let count = gathering.count();
         let direct = self.gathers_nothing();
-        let mut columns = vec![0.0; if direct { 0 } else { k * count }];
-        let mut wide = vec![0.0; if gathering.is_narrow() { 0 } else { n * count }];
+        let (mut part, mut wide) = (vec![0.0; n * count], vec![0.0; n * count]);
         for b in 0..x.batch {
             let sample = x.sample(b);
             for g in 0..w.groups {
-                let source = if direct {
-                    &sample[g * k * positions..][..k * positions]
-                } else {
-                    gathering.gather(sample, g, &mut columns, 0, count);
-                    &columns
-                };
                 let weights = (&self.weights[g * n * k..][..n * k], Op::Plain);
                 let target = &mut y.data[(b * self.outputs + g * n) * positions..][..n * positions];
-                if gathering.is_narrow() {
-                    gemm_f32([n, positions, k], weights, (source, Op::Plain), 0.0, target);
-                } else {
-                    gemm_f32([n, count, k], weights, (source, Op::Plain), 0.0, &mut wide);
-                    for (to, from) in target.chunks_exact_mut(positions).zip(wide.chunks_exact(count)) {
-                        gathering.narrow(from, to);
+                if direct {
+                    let source = (&sample[g * k * positions..][..k * positions], Op::Plain);
+                    gemm_f32([n, positions, k], weights, source, 0.0, target);
+                    continue;
+                }
+                gathering.blocks(sample, g, |first, len, columns| {
+                    let part = &mut part[..n * len];
+                    gemm_f32([n, len, k], weights, (columns, Op::Plain), 0.0, part);
+                    for (to, from) in wide.chunks_exact_mut(count).zip(part.chunks_exact(len)) {
+                        to[first..first + len].copy_from_slice(from);
                     }
+                });
+                for (to, from) in target.chunks_exact_mut(positions).zip(wide.chunks_exact(count)) {
+                    gathering.narrow(from, to);
                 }
             }
         }
