@@ -157,11 +157,7 @@ fn collect(
     let step = 64;
     for first in (0..vectors.count()).step_by(step) {
         let n = step.min(vectors.count() - first);
-        let tile = Vectors {
-            x: &vectors.x[first * vectors.k..(first + n) * vectors.k],
-            k: vectors.k,
-            first_draw: vectors.first_draw + first as u32,
-        };
+        let tile = vectors.part(first, n);
         occupied_bits(program, tile, &mut scratch.occupied);
         if program.is_narrow() {
             cut_digits(program, tile, &mut scratch.digits);
@@ -186,7 +182,7 @@ fn collect(
                                 target as usize % program.slices.len(),
                             );
                             for row in rows.clone() {
-                                let digit = f64::from(program.slices[s].digit(tile.x[v * tile.k + row]));
+                                let digit = f64::from(program.slices[s].digit(tile.x[v * tile.stride + row]));
                                 for (sum, &g) in sums.iter_mut().zip(cells.row(row - block.first_row)) {
                                     *sum += digit * f64::from(g);
                                 }

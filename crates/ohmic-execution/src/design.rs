@@ -35,6 +35,40 @@ pub(crate) struct LayerDesign {
     pub(crate) grids: Vec<Grid>,
     /// The same layer as one exact integer product a group.
     pub(crate) exact: LayerProgram,
+    /// What an input drives the array with.
+    pub(crate) squares: Squares,
+}
+
+/// Sum of the squared digits of an input over its slices, looked up for inputs of up to 12 bits.
+#[derive(Debug)]
+pub(crate) struct Squares {
+    slices: Vec<InputSlice>,
+    low: i32,
+    table: Vec<u32>,
+}
+
+impl Squares {
+    pub(crate) fn new(slices: &[InputSlice], layer: &QuantizedMvm) -> Self {
+        let half = 1i32 << (layer.input_bits - 1);
+        let (low, high) = if layer.input_signed { (-half, half) } else { (0, 2 * half) };
+        let table = if layer.input_bits <= 12 {
+            (low..high).map(|x| square(slices, x)).collect()
+        } else {
+            Vec::new()
+        };
+        Self { slices: slices.to_vec(), low, table }
+    }
+
+    pub(crate) fn of(&self, x: i32) -> u32 {
+        match self.table.get((x - self.low) as usize) {
+            Some(&s) => s,
+            None => square(&self.slices, x),
+        }
+    }
+}
+
+fn square(slices: &[InputSlice], x: i32) -> u32 {
+    slices.iter().map(|s| s.digit(x).unsigned_abs().pow(2)).sum()
 }
 
 /// The grid that one readout of a layer is converted with, for reports.
@@ -140,7 +174,8 @@ impl LayerDesign {
             );
         }
         let grids = full_scale_grids(&encoded[0], &slices, hardware);
-        Ok(Self { encoded, slices, fragments, padded, grids, exact: exact_program(layer) })
+        let squares = Squares::new(&slices, layer);
+        Ok(Self { encoded, slices, fragments, padded, grids, exact: exact_program(layer), squares })
     }
 }
 
@@ -412,7 +447,12 @@ pub(crate) fn program(
             let column_grids = readouts.iter().flat_map(|r| r.columns.clone().map(|_| ranges[r.range]));
             let grids = Grids::new(column_grids.clone().flatten(), padded);
             let sigma = if sigma_lsb > 0.0 {
-                column_grids.map(|grid| grid.map_or(0.0, |g| sigma_lsb * g.step)).collect()
+                {
+                    let mut sigma: Vec<f32> =
+                        column_grids.map(|grid| grid.map_or(0.0, |g| sigma_lsb * g.step)).collect();
+                    sigma.resize(padded, 0.0);
+                    sigma
+                }
             } else {
                 Vec::new()
             };

@@ -30,7 +30,9 @@ pub(crate) fn lay_out(rows: &[Range<usize>]) -> (Vec<Fragment>, usize) {
             fragment
         })
         .collect();
-    (fragments, offset)
+    // room for vectors of whole registers, see `Vectors::stride`
+    let k = rows.last().map_or(0, |r| r.end);
+    (fragments, offset.max(k.next_multiple_of(16)))
 }
 
 /// Joins neighbouring fragments whose digits stand as far apart as their rows.
@@ -233,7 +235,7 @@ mod tests {
     fn fragments_start_at_even_offsets() {
         let (f, len) = lay_out(&[0..3, 3..6, 6..7]);
         assert_eq!(f.iter().map(|f| f.offset).collect::<Vec<_>>(), [0, 4, 8]);
-        assert_eq!(len, 10);
+        assert_eq!(len, 16);
         let (f, _) = lay_out(&[0..4, 4..8, 8..9]);
         let runs = join(&f);
         assert_eq!((runs.len(), runs[0].rows.clone(), runs[0].offset), (1, 0..9, 0));

@@ -2,23 +2,47 @@
 
 use crate::program::{BlockProgram, Cells, LayerProgram, Occupied};
 use ohmic_hardware::dac::{InputSlice, Part};
-use ohmic_numerics::kernel::{Digit, DigitPart, add_squares, convert_rows, digits, fold_rows, mvm_i16};
+use ohmic_numerics::kernel::{
+    Digit, DigitPart, add_squares, convert_rows, deviate_rows, digit_rows, digits, fold_rows, mvm_i16,
+};
 use ohmic_numerics::{Noise, Purpose, Site};
 
 /// Input vectors of one group of a layer.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Vectors<'a> {
-    /// `count × k` integers.
+    /// `count × stride` integers.
     pub(crate) x: &'a [i32],
     /// Length of one.
     pub(crate) k: usize,
+    /// Distance of two: `k` rounded up to whole registers, zeros behind the vector.
+    pub(crate) stride: usize,
     /// Draw index of the first: sample · positions + position. The next ones follow.
     pub(crate) first_draw: u32,
 }
 
-impl Vectors<'_> {
+impl<'a> Vectors<'a> {
+    /// `k` rounded up to whole registers of 32-bit lanes.
+    pub(crate) fn stride_of(k: usize) -> usize {
+        k.next_multiple_of(16)
+    }
+
     pub(crate) fn count(&self) -> usize {
-        self.x.len() / self.k
+        self.x.len() / self.stride
+    }
+
+    /// Vector after vector, without what is behind them.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &'a [i32]> + use<'a> {
+        let k = self.k;
+        self.x.chunks_exact(self.stride).map(move |x| &x[..k])
+    }
+
+    /// Some of the vectors.
+    pub(crate) fn part(&self, first: usize, count: usize) -> Self {
+        Self {
+            x: &self.x[first * self.stride..(first + count) * self.stride],
+            first_draw: self.first_draw + first as u32,
+            ..*self
+        }
     }
 }
 
@@ -31,7 +55,9 @@ pub(crate) struct Scratch {
     pub(crate) targets: Vec<u32>,
     pub(crate) sums: Vec<i32>,
     noise: Vec<f32>,
-    deviates: Vec<f32>,
+    read_deviates: Vec<f32>,
+    converter_deviates: Vec<f32>,
+    addresses: Vec<(u32, u32)>,
     codes: Vec<i32>,
     folded: Vec<i64>,
 }
@@ -64,11 +90,7 @@ pub(crate) fn multiply(
     let mut clips = 0;
     for first in (0..count).step_by(tile) {
         let n = tile.min(count - first);
-        let tile = Vectors {
-            x: &vectors.x[first * vectors.k..(first + n) * vectors.k],
-            k: vectors.k,
-            first_draw: vectors.first_draw + first as u32,
-        };
+        let tile = vectors.part(first, n);
         clips += multiply_tile(
             program,
             group,
@@ -97,7 +119,8 @@ fn multiply_tile(
     if program.is_narrow() {
         cut_digits(program, vectors, &mut scratch.digits);
     }
-    let gains: Vec<i64> = program.slices.iter().map(|s| s.gain).collect();
+    // an input has at most 16 bits
+    let gains: Vec<i32> = program.slices.iter().map(|s| s.gain as i32).collect();
     let mut clips = 0;
     for block in program.blocks.iter().filter(|b| b.group == group) {
         let width = block.padded_columns();
@@ -153,7 +176,7 @@ fn multiply_tile(
 /// Occupied bits of every vector and fragment, `count × fragments`.
 pub(crate) fn occupied_bits(program: &LayerProgram, vectors: Vectors<'_>, out: &mut Vec<Occupied>) {
     out.clear();
-    for x in vectors.x.chunks_exact(vectors.k) {
+    for x in vectors.iter() {
         out.extend(program.fragments.iter().map(|f| Occupied::of(&x[f.rows.clone()])));
     }
 }
@@ -163,14 +186,18 @@ pub(crate) fn cut_digits(program: &LayerProgram, vectors: Vectors<'_>, out: &mut
     let padded = program.padded;
     out.resize(vectors.count() * program.slices.len() * padded, 0);
     let kernels: Vec<Digit> = program.slices.iter().map(digit).collect();
-    for (x, rows) in vectors.x.chunks_exact(vectors.k).zip(out.chunks_exact_mut(padded * kernels.len())) {
+    if let [run] = &program.runs[..]
+        && run.offset == 0
+        && vectors.stride <= padded
+    {
+        digit_rows(vectors.x, vectors.stride, &kernels, padded, out);
+        return;
+    }
+    for (x, rows) in vectors.iter().zip(out.chunks_exact_mut(padded * kernels.len())) {
         for (&kernel, row) in kernels.iter().zip(rows.chunks_exact_mut(padded)) {
             for run in &program.runs {
+                // what stands in the padding of an odd run meets a row of zeros
                 digits(&x[run.rows.clone()], kernel, &mut row[run.offset..run.offset + run.rows.len()]);
-                // an odd run is followed by one padding digit, which may be left over from another layer
-                if run.rows.len() % 2 == 1 {
-                    row[run.offset + run.rows.len()] = 0;
-                }
             }
         }
     }
@@ -204,12 +231,12 @@ pub(crate) fn choose_reads(program: &LayerProgram, fragment: usize, scratch: &mu
 }
 
 /// Without a converter the sums themselves are the codes: straight into 64 bits.
-fn add_exact(scratch: &mut Scratch, gains: &[i64], columns: &[i32], width: usize) {
+fn add_exact(scratch: &mut Scratch, gains: &[i32], columns: &[i32], width: usize) {
     for (&target, sums) in scratch.targets.iter().zip(scratch.sums.chunks_exact(width)) {
         let (vector, slice) = (target as usize / gains.len(), target as usize % gains.len());
         let folded = &mut scratch.folded[vector * width..][..width];
         for ((folded, &sum), &gain) in folded.iter_mut().zip(sums).zip(columns) {
-            *folded += gains[slice] * i64::from(gain) * i64::from(sum);
+            *folded += i64::from(gains[slice]) * i64::from(gain) * i64::from(sum);
         }
     }
 }
@@ -226,34 +253,39 @@ fn draw_noise(
 ) {
     let (columns, width) = (block.columns(), block.padded_columns());
     let slices = program.slices.len();
-    scratch.noise.clear();
-    scratch.noise.resize(scratch.targets.len() * width, 0.0);
-    scratch.deviates.resize(width, 0.0);
     let stride = columns.next_multiple_of(4) as u32;
-    for (r, &target) in scratch.targets.iter().enumerate() {
+    let Scratch { noise, read_deviates, converter_deviates, targets, offsets, digits, addresses, .. } =
+        scratch;
+    addresses.clear();
+    addresses.extend(targets.iter().map(|&target| {
         let (vector, slice) = (target as usize / slices, target as usize % slices);
-        let draw = vectors.first_draw + vector as u32;
-        let first = (slice * program.fragments.len() + fragment) as u32 * stride;
-        let cells = ohmic_numerics::Cells { site: at, first };
-        let row = &mut scratch.noise[r * width..][..width];
-        if !block.variance.is_empty() {
-            let frag = &program.fragments[fragment];
-            let start = frag.rows.start - block.first_row;
-            let digits = &scratch.digits[scratch.offsets[r] as usize..][..frag.rows.len()];
-            let variance = &block.variance[start * columns..(start + frag.rows.len()) * columns];
-            add_squares(digits, variance, &mut row[..columns]);
-            source.fill_normal(Purpose::Read, cells, draw, &mut scratch.deviates[..columns]);
-            for (v, z) in row[..columns].iter_mut().zip(&scratch.deviates) {
-                *v = v.sqrt() * z;
-            }
+        let cell = (slice * program.fragments.len() + fragment) as u32 * stride;
+        (vectors.first_draw + vector as u32, cell)
+    }));
+    noise.clear();
+    noise.resize(targets.len() * width, 0.0);
+    let has_read_noise = !block.variance.is_empty();
+    if has_read_noise {
+        let frag = &program.fragments[fragment];
+        let start = frag.rows.start - block.first_row;
+        let variance = &block.variance[start * columns..(start + frag.rows.len()) * columns];
+        for (row, &offset) in noise.chunks_exact_mut(width).zip(offsets.iter()) {
+            add_squares(&digits[offset as usize..][..frag.rows.len()], variance, &mut row[..columns]);
         }
-        if program.sigma_lsb > 0.0 {
-            source.fill_normal(Purpose::Converter, cells, draw, &mut scratch.deviates[..columns]);
-            for ((v, z), sigma) in row[..columns].iter_mut().zip(&scratch.deviates).zip(&block.sigma) {
-                *v += sigma * z;
-            }
-        }
+        read_deviates.resize(noise.len(), 0.0);
+        source.fill_normal_rows(Purpose::Read, at, addresses, columns, width, read_deviates);
     }
+    let has_converter_noise = program.sigma_lsb > 0.0;
+    if has_converter_noise {
+        converter_deviates.resize(noise.len(), 0.0);
+        source.fill_normal_rows(Purpose::Converter, at, addresses, columns, width, converter_deviates);
+    }
+    deviate_rows(
+        has_read_noise.then(|| &read_deviates[..noise.len()]),
+        has_converter_noise.then(|| (&converter_deviates[..noise.len()], &block.sigma[..])),
+        width,
+        noise,
+    );
 }
 
 /// Weighs the folded codes of a block with their steps and adds them to the answer.
@@ -287,7 +319,7 @@ fn combine(
         }
         if !block.input_sum_scale.is_empty() {
             let rows = block.first_row..block.first_row + block.rows;
-            let sum: i64 = vectors.x[v * vectors.k..][rows].iter().map(|&x| i64::from(x)).sum();
+            let sum: i64 = vectors.x[v * vectors.stride..][rows].iter().map(|&x| i64::from(x)).sum();
             for (y, &scale) in y.iter_mut().zip(&block.input_sum_scale) {
                 *y += (scale * sum) as f64;
             }
@@ -411,6 +443,7 @@ mod tests {
             gather: Gather::Vector { len: case.k },
         };
         let exact = exact_program(&layer);
+        let squares = crate::design::Squares::new(&case.slices, &layer);
         let plan = LayerPlan {
             id: LayerId(2),
             name: "case".into(),
@@ -425,10 +458,27 @@ mod tests {
             cells: 0,
         };
         (
-            LayerDesign { encoded, slices: case.slices.clone(), fragments: laid, padded, grids, exact },
+            LayerDesign {
+                encoded,
+                slices: case.slices.clone(),
+                fragments: laid,
+                padded,
+                grids,
+                exact,
+                squares,
+            },
             plan,
             seen,
         )
+    }
+
+    fn set_apart(x: &[i32], k: usize) -> (Vec<i32>, usize) {
+        let stride = Vectors::stride_of(k);
+        let mut out = vec![0; x.len() / k * stride];
+        for (out, x) in out.chunks_exact_mut(stride).zip(x.chunks_exact(k)) {
+            out[..k].copy_from_slice(x);
+        }
+        (out, stride)
     }
 
     fn one_bit(bits: u32) -> Vec<InputSlice> {
@@ -490,7 +540,8 @@ mod tests {
                                     }
                                 })
                                 .collect();
-                            let vectors = Vectors { x: &x, k, first_draw: 1000 };
+                            let (x, stride) = set_apart(&x, k);
+                            let vectors = Vectors { x: &x, k, stride, first_draw: 1000 };
                             let noise = Noise::new(Seed(5));
                             let mut answers = Vec::new();
                             for arithmetic in [Arithmetic::Chosen, Arithmetic::Plain] {
@@ -551,7 +602,8 @@ mod tests {
                     gather: Gather::Vector { len: k },
                 };
                 let mut y = vec![0.0; 5 * n];
-                let vectors = Vectors { x: &x, k, first_draw: 0 };
+                let (spread, stride) = set_apart(&x, k);
+                let vectors = Vectors { x: &spread, k, stride, first_draw: 0 };
                 multiply(&exact_program(&layer), 0, vectors, None, &mut y, &mut Scratch::default());
                 for v in 0..5 {
                     for c in 0..n {

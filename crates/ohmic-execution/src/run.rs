@@ -2,12 +2,12 @@
 
 use crate::Error;
 use crate::activity::{Activity, LayerActivity};
-use crate::apply::apply;
+use crate::apply::{Samples, apply};
 use crate::chip::Chip;
 use crate::design::{Design, LayerDesign};
 use crate::program::Occupied;
 use crate::read::{Scratch, Vectors, multiply};
-use ohmic_hardware::{InputSlice, Skipping};
+use ohmic_hardware::Skipping;
 use ohmic_mapping::LayerPlan;
 use ohmic_network::quantization::QuantizedMvm;
 use ohmic_network::{LayerId, MvmEngine, Node, Tensor};
@@ -95,8 +95,8 @@ impl MvmEngine for Engine<'_> {
         let mut errors = errors.get_mut(i);
         activity.samples += input.batch as u64;
         let noise = Some((&self.chip.noise, id.0));
-        let result = apply(&node.name, quantized, input, first_sample, &mut |group, vectors, y, sample| {
-            count(design, layer, plan, quantized, group, vectors, activity);
+        let result = apply(&node.name, quantized, input, first_sample, &mut |group, vectors, y, samples| {
+            count(design, layer, plan, quantized, group, vectors, samples, activity);
             match &chip.program {
                 None => {
                     multiply(&layer.exact, group, vectors, None, y, scratch);
@@ -107,10 +107,9 @@ impl MvmEngine for Engine<'_> {
                 exact.clear();
                 exact.resize(y.len(), 0.0);
                 multiply(&layer.exact, group, vectors, None, exact, scratch);
-                let samples = if plan.positions == 1 && plan.groups == 1 { vectors.count() } else { 1 };
-                let each = y.len() / samples;
+                let each = y.len() / samples.count;
                 for (s, (y, exact)) in y.chunks_exact(each).zip(exact.chunks_exact(each)).enumerate() {
-                    let error = &mut errors[sample + s];
+                    let error = &mut errors[samples.first + s];
                     for (y, exact) in y.iter().zip(exact) {
                         error.signal += exact * exact;
                         error.error += (y - exact) * (y - exact);
@@ -131,6 +130,7 @@ impl MvmEngine for Engine<'_> {
     }
 }
 
+#[allow(clippy::too_many_arguments)]
 /// Counts what the vectors of one group make the machine do, whatever path computes the answer.
 fn count(
     design: &Design<'_>,
@@ -139,16 +139,15 @@ fn count(
     quantized: &QuantizedMvm,
     group: usize,
     vectors: Vectors<'_>,
+    samples: Samples<'_>,
     activity: &mut LayerActivity,
 ) {
     let k = vectors.k;
     activity.squares.resize(k * plan.groups, 0);
     let squares = &mut activity.squares[group * k..(group + 1) * k];
-    let table = SquareTable::new(&layer.slices, quantized);
-    for x in vectors.x.chunks_exact(k) {
-        for (sum, &x) in squares.iter_mut().zip(x) {
-            *sum += u64::from(table.of(x));
-        }
+    let squared: Vec<u32> = samples.integers.iter().map(|&x| layer.squares.of(x)).collect();
+    for sample in squared.chunks_exact(squared.len() / samples.count) {
+        quantized.gather.add_up(sample, group, squares);
     }
     let (vectors_n, slices, fragments) =
         (vectors.count() as u64, layer.slices.len() as u64, layer.fragments.len() as u64);
@@ -167,7 +166,7 @@ fn count(
         Skipping::LeadingZeros => {
             let ranges: Vec<_> = row_ranges(plan).collect();
             let mut reads = vec![0u64; ranges.len()];
-            for x in vectors.x.chunks_exact(k) {
+            for x in vectors.iter() {
                 for (reads, range) in reads.iter_mut().zip(&ranges) {
                     *reads = 0;
                     for f in &layer.fragments[range.clone()] {
@@ -192,32 +191,4 @@ fn count(
 /// Fragments of each range of rows that one crossbar holds.
 fn row_ranges(plan: &LayerPlan) -> impl Iterator<Item = std::ops::Range<usize>> {
     plan.blocks.iter().filter(|b| b.group == 0 && b.outputs.start == 0).map(|b| plan.fragments_of(b))
-}
-
-/// Sum of the squared digits of an input, looked up for inputs of up to 12 bits.
-struct SquareTable<'a> {
-    slices: &'a [InputSlice],
-    low: i32,
-    table: Vec<u32>,
-}
-
-impl<'a> SquareTable<'a> {
-    fn new(slices: &'a [InputSlice], quantized: &QuantizedMvm) -> Self {
-        let bits = quantized.input_bits;
-        let (low, high) =
-            if quantized.input_signed { (-(1i32 << (bits - 1)), 1 << (bits - 1)) } else { (0, 1 << bits) };
-        let table = if bits <= 12 { (low..high).map(|x| square(slices, x)).collect() } else { Vec::new() };
-        Self { slices, low, table }
-    }
-
-    fn of(&self, x: i32) -> u32 {
-        match self.table.get((x - self.low) as usize) {
-            Some(&s) => s,
-            None => square(self.slices, x),
-        }
-    }
-}
-
-fn square(slices: &[InputSlice], x: i32) -> u32 {
-    slices.iter().map(|s| s.digit(x).unsigned_abs().pow(2)).sum()
 }

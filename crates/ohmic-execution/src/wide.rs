@@ -20,7 +20,7 @@ pub(crate) fn read_block(
     let stride = columns.next_multiple_of(4);
     let fragments = program.fragments.len();
     let mut clips = 0;
-    for (v, x) in vectors.x.chunks_exact(vectors.k).enumerate() {
+    for (v, x) in vectors.iter().enumerate() {
         let draw = vectors.first_draw + v as u32;
         for (s, slice) in program.slices.iter().enumerate() {
             for (local, f) in block.fragments.clone().enumerate() {

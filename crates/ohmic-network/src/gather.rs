@@ -231,16 +231,31 @@ impl Gather {
         positions: Range<usize>,
         out: &mut [T],
     ) {
-        let k = self.k();
-        assert_eq!(out.len(), positions.len() * k, "gathered vectors");
+        self.gather_rows(sample, group, positions, self.k(), out);
+    }
+
+    /// The same with vectors `stride >= k` apart; what lies between them is left as it is.
+    ///
+    /// # Panics
+    /// `out.len() == positions.len() * stride`.
+    pub fn gather_rows<T: Copy + Default>(
+        &self,
+        sample: &[T],
+        group: usize,
+        positions: Range<usize>,
+        stride: usize,
+        out: &mut [T],
+    ) {
+        assert!(stride >= self.k(), "vectors of {} every {stride}", self.k());
+        assert_eq!(out.len(), positions.len() * stride, "gathered vectors");
         match self {
-            Self::Vector { .. } => out.copy_from_slice(sample),
+            Self::Vector { len } => out[..*len].copy_from_slice(sample),
             Self::Window(w) => {
                 let [height, width] = w.size;
                 let [kh, kw] = w.kernel;
                 let channels = w.channels / w.groups;
                 let out_width = w.out_size()[1];
-                for (position, row) in positions.zip(out.chunks_exact_mut(k)) {
+                for (position, row) in positions.zip(out.chunks_exact_mut(stride)) {
                     let top = (position / out_width * w.stride[0]) as isize - w.padding[0] as isize;
                     let left = (position % out_width * w.stride[1]) as isize - w.padding[1] as isize;
                     let inside = w.dilation[1] == 1 && left >= 0 && left as usize + kw <= width;
@@ -264,6 +279,63 @@ impl Gather {
                                     };
                                 }
                             }
+                        }
+                    }
+                }
+            }
+        }
+    }
+    /// Adds all vectors of one group of a sample, entry by entry: what `gather` over all positions
+    /// would give, summed, without writing the vectors out.
+    ///
+    /// # Panics
+    /// `sums.len() == self.k()`.
+    pub fn add_up(&self, sample: &[u32], group: usize, sums: &mut [u64]) {
+        assert_eq!(sums.len(), self.k(), "one sum a row");
+        match self {
+            Self::Vector { .. } => sums.iter_mut().zip(sample).for_each(|(sum, &v)| *sum += u64::from(v)),
+            Self::Window(w) => {
+                let [height, width] = w.size;
+                let [kh, kw] = w.kernel;
+                let [out_height, out_width] = w.out_size();
+                let channels = w.channels / w.groups;
+                // the positions whose tap at `offset` lies inside `size`
+                let inside = |offset: isize, size: usize, step: usize, count: usize| {
+                    let first = if offset < 0 { offset.unsigned_abs().div_ceil(step) } else { 0 };
+                    let room = size as isize - 1 - offset;
+                    let end = if room < 0 { 0 } else { room as usize / step + 1 };
+                    first.min(count)..end.min(count).max(first.min(count))
+                };
+                for c in 0..channels {
+                    let plane = &sample[(group * channels + c) * height * width..][..height * width];
+                    for y in 0..kh {
+                        let dy = (y * w.dilation[0]) as isize - w.padding[0] as isize;
+                        for x in 0..kw {
+                            let dx = (x * w.dilation[1]) as isize - w.padding[1] as isize;
+                            let columns = inside(dx, width, w.stride[1], out_width);
+                            if columns.is_empty() {
+                                continue;
+                            }
+                            let first = (dx + (columns.start * w.stride[1]) as isize) as usize;
+                            let mut sum = 0u64;
+                            for row in inside(dy, height, w.stride[0], out_height) {
+                                let line =
+                                    &plane[(dy + (row * w.stride[0]) as isize) as usize * width..][..width];
+                                sum += if w.stride[1] == 1 {
+                                    line[first..first + columns.len()]
+                                        .iter()
+                                        .map(|&v| u64::from(v))
+                                        .sum::<u64>()
+                                } else {
+                                    line[first..]
+                                        .iter()
+                                        .step_by(w.stride[1])
+                                        .take(columns.len())
+                                        .map(|&v| u64::from(v))
+                                        .sum()
+                                };
+                            }
+                            sums[(c * kh + y) * kw + x] += sum;
                         }
                     }
                 }

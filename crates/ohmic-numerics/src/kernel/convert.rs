@@ -42,8 +42,8 @@ fn convert_body(
     codes: &mut [i32],
 ) -> u64 {
     match noise {
-        None => scalar::convert_rows(sums, targets, scale, |_| 0.0, grids, gains, codes),
-        Some(z) => scalar::convert_rows(sums, targets, scale, |i| z[i], grids, gains, codes),
+        None => scalar::convert_rows::<false>(sums, targets, scale, &[], grids, gains, codes),
+        Some(z) => scalar::convert_rows::<true>(sums, targets, scale, z, grids, gains, codes),
     }
 }
 
@@ -77,14 +77,14 @@ pub fn convert_rows(
 }
 
 by_level! {
-    fn fold_at(codes: &[i32], gains: &[i64], width: usize, sums: &mut [i64]) -> () = scalar::fold_rows
+    fn fold_at(codes: &[i32], gains: &[i32], width: usize, sums: &mut [i64]) -> () = scalar::fold_rows
 }
 
 /// Shift-and-add over input slices: `sums[t][c] += sum_s gains[s] · codes[t · slices + s][c]`.
 ///
 /// # Panics
 /// `codes.len() == sums.len() * gains.len()`, both whole rows of `width`.
-pub fn fold_rows(codes: &[i32], gains: &[i64], width: usize, sums: &mut [i64]) {
+pub fn fold_rows(codes: &[i32], gains: &[i32], width: usize, sums: &mut [i64]) {
     assert_eq!(codes.len(), sums.len() * gains.len(), "one row a slice");
     assert_eq!(sums.len() % width, 0, "whole rows of {width}");
     fold_at(level(), codes, gains, width, sums);
@@ -129,6 +129,46 @@ pub fn digits(x: &[i32], slice: Digit, out: &mut [i16]) {
         x.len()
     );
     digits_at(level(), x, slice, out);
+}
+
+by_level! {
+    fn digit_rows_at(x: &[i32], stride: usize, slices: &[Digit], padded: usize, out: &mut [i16]) -> () = scalar::digit_rows
+}
+
+/// All digits of many vectors: row `t · slices + s` of `out` (each `padded` long) holds digit `s` of
+/// vector `t` (each `stride` long). A stride of whole vector registers (multiples of 16) is fastest.
+///
+/// # Panics
+/// `stride <= padded`, whole rows on both sides, `bits <= 15`, `shift < 32`.
+pub fn digit_rows(x: &[i32], stride: usize, slices: &[Digit], padded: usize, out: &mut [i16]) {
+    assert!(
+        stride > 0 && stride <= padded && x.len() % stride == 0,
+        "vectors of {stride} in rows of {padded}"
+    );
+    assert_eq!(out.len(), x.len() / stride * slices.len() * padded, "one row a slice");
+    assert!(slices.iter().all(|s| s.bits <= 15 && s.shift < 32), "digits of at most 15 bits");
+    digit_rows_at(level(), x, stride, slices, padded, out);
+}
+
+by_level! {
+    fn deviate_at(read: Option<&[f32]>, converter: Option<(&[f32], &[f32])>, width: usize, noise: &mut [f32]) -> () = scalar::deviate_rows
+}
+
+/// Turns variances and normal deviates into deviations of a read, `rows × width`, in place:
+/// `noise = sqrt(noise) · read + sigma[c] · converter`; a part that is `None` is left out (without
+/// `read`, `noise` comes in as zeros). `converter` is a pair of deviates and one sigma a column.
+///
+/// # Panics
+/// Deviates have as many entries as `noise`; `sigma` has `width`.
+pub fn deviate_rows(
+    read: Option<&[f32]>,
+    converter: Option<(&[f32], &[f32])>,
+    width: usize,
+    noise: &mut [f32],
+) {
+    assert!(read.is_none_or(|z| z.len() == noise.len()), "one deviate a conversion");
+    assert!(converter.is_none_or(|(z, s)| z.len() == noise.len() && s.len() == width), "one sigma a column");
+    deviate_at(level(), read, converter, width, noise);
 }
 
 by_level! {

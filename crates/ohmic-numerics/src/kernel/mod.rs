@@ -45,10 +45,12 @@ mod mvm;
 mod normal;
 mod scalar;
 
-pub use convert::{Digit, DigitPart, Grids, add_squares, convert_rows, digits, fold_rows};
+pub use convert::{
+    Digit, DigitPart, Grids, add_squares, convert_rows, deviate_rows, digit_rows, digits, fold_rows,
+};
 pub use gemm::{Op, gemm_f32};
 pub use mvm::{PackedI16, mvm_i16};
-pub(crate) use normal::fill_normal;
+pub(crate) use normal::{fill_normal, fill_normal_rows};
 
 /// The instruction sets that kernels are written for, from slowest to fastest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
