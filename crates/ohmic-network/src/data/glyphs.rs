@@ -1,7 +1,7 @@
 //! The built-in data set `glyphs`: handwritten-looking digits drawn by our own code.
 //!
 //! An image is a pure function of its split and index: a skeleton of pen strokes for the digit (see
-//! [`skeletons`]), bent, sheared, turned, scaled and shifted at random, drawn with a pen of random
+//! `skeletons`), bent, sheared, turned, scaled and shifted at random, drawn with a pen of random
 //! width, sometimes crossed by a stray stroke or rubbed out in part, on a noisy background. The same
 //! strokes are given as a pen sequence. Every random number is drawn by address ([`Purpose::Data`]),
 //! and the arithmetic is `+ - * /`, square roots and the `libm` crate: the same bits on every machine.

@@ -53,7 +53,7 @@ impl BatchNorm {
             let problem = format!("weight, bias, mean and variance must be of one length, got {lengths:?}");
             return Err(Error::shape(NAME, problem));
         }
-        if let Some(i) = variance.iter().position(|&v| v.is_nan() || v + epsilon <= 0.0) {
+        if let Some(i) = variance.iter().position(|&v| (v + epsilon).is_nan() || v + epsilon <= 0.0) {
             let problem = format!("variance[{i}] + epsilon must be above 0, got {} + {epsilon}", variance[i]);
             return Err(Error::shape(NAME, problem));
         }
@@ -158,5 +158,6 @@ mod tests {
         assert_eq!(layer.run(&[&Tensor::new(1, Shape(vec![1]), vec![5.0])]).data, [14.0]);
         assert!(BatchNorm::new(vec![1.0], vec![0.0], vec![0.0], vec![-1.0], 0.5).is_err());
         assert!(BatchNorm::new(vec![1.0], vec![0.0], vec![0.0], vec![f32::NAN], 0.5).is_err());
+        assert!(BatchNorm::new(vec![1.0], vec![0.0], vec![0.0], vec![1.0], f32::NAN).is_err());
     }
 }
