@@ -12,6 +12,24 @@ pub struct Axis {
     pub keys: Vec<String>,
     /// One row a step, one value a key.
     pub rows: Vec<Vec<Value>>,
+    /// What the steps are called in results, if not by their values.
+    pub labels: Option<Vec<String>>,
+}
+
+impl Axis {
+    /// The columns that say where a point stands on this axis at `step`: each key with its value, or the
+    /// first key with the step's label.
+    pub(crate) fn shown(&self, step: usize) -> Vec<(String, Value)> {
+        match &self.labels {
+            Some(labels) => vec![(self.keys[0].clone(), Value::String(labels[step].clone()))],
+            None => self.set(step),
+        }
+    }
+
+    /// What is set at `step`.
+    pub(crate) fn set(&self, step: usize) -> Vec<(String, Value)> {
+        self.keys.iter().cloned().zip(self.rows[step].iter().cloned()).collect()
+    }
 }
 
 #[derive(Deserialize)]
@@ -21,6 +39,7 @@ pub(crate) struct WrittenAxis {
     keys: Option<Spanned<Vec<Spanned<String>>>>,
     values: Option<Spanned<Vec<Spanned<Value>>>>,
     range: Option<Spanned<Range>>,
+    labels: Option<Spanned<Vec<String>>>,
 }
 
 #[derive(Deserialize)]
@@ -122,7 +141,18 @@ impl WrittenAxis {
             }
         }
         let names = keys.iter().map(|k| k.get_ref().clone()).collect();
-        Ok((Axis { keys: names, rows }, keys))
+        let labels = match self.labels {
+            Some(labels) => {
+                let list = labels.get_ref();
+                if list.len() != rows.len() || (1..list.len()).any(|i| list[..i].contains(&list[i])) {
+                    let problem = format!("{} labels for {} values", list.len(), rows.len());
+                    return Err(source.wrong(labels.span(), &problem, "one label a value, each another"));
+                }
+                Some(labels.into_inner())
+            }
+            None => None,
+        };
+        Ok((Axis { keys: names, rows, labels }, keys))
     }
 }
 

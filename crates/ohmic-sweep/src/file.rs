@@ -6,7 +6,7 @@ use crate::{Axis, Error, Point, RUN_KEYS};
 use ohmic_config::suggest::nearest;
 use serde::Deserialize;
 use std::ops::Range;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use toml::{Spanned, Table, Value};
 
 /// What a sweep asks, checked: every key known, no axis empty or named twice.
@@ -20,6 +20,7 @@ pub struct SweepFile {
     axes: Vec<Axis>,
     text: String,
     settings: Vec<(String, Value)>,
+    folder: PathBuf,
 }
 
 /// What every point shares unless an axis moves it.
@@ -106,7 +107,9 @@ impl SweepFile {
     pub fn read(path: &Path) -> Result<Self, Error> {
         let text =
             std::fs::read_to_string(path).map_err(|source| Error::Read { path: path.to_owned(), source })?;
-        Self::parse(&path.display().to_string(), &text)
+        let mut file = Self::parse(&path.display().to_string(), &text)?;
+        file.folder = path.parent().unwrap_or(Path::new("")).to_owned();
+        Ok(file)
     }
 
     /// Checks the text of a sweep file; `name` is what it is called in messages.
@@ -227,6 +230,7 @@ impl SweepFile {
             axes,
             text: text.to_owned(),
             settings: Vec::new(),
+            folder: PathBuf::new(),
         })
     }
 
@@ -322,25 +326,20 @@ impl SweepFile {
 
     /// All points: hardware outermost, then the axes as the file lists them, the last one fastest.
     pub fn points(&self) -> Vec<Point> {
-        let mut rows: Vec<Vec<(String, Value)>> = vec![Vec::new()];
+        // the step on every axis
+        let mut grid: Vec<Vec<usize>> = vec![Vec::new()];
         for axis in &self.axes {
-            rows = rows
+            grid = grid
                 .iter()
-                .flat_map(|row| {
-                    axis.rows.iter().map(|values| {
-                        row.iter()
-                            .cloned()
-                            .chain(axis.keys.iter().cloned().zip(values.iter().cloned()))
-                            .collect()
-                    })
-                })
+                .flat_map(|steps| (0..axis.rows.len()).map(|step| [steps.as_slice(), &[step]].concat()))
                 .collect();
         }
         // with an axis over run.hardware the list is empty and the axis names the machine
         let list = if self.hardware.is_empty() { vec![String::new()] } else { self.hardware.clone() };
-        let mut points = Vec::with_capacity(list.len() * rows.len());
+        let mut points = Vec::with_capacity(list.len() * grid.len());
         for hardware in &list {
-            for axes in &rows {
+            for steps in &grid {
+                let at = || self.axes.iter().zip(steps);
                 let mut point = Point {
                     index: points.len(),
                     seed: self.seed,
@@ -350,15 +349,16 @@ impl SweepFile {
                     images: self.run.images,
                     trials: self.run.trials,
                     settings: self.fixed.clone(),
-                    axes: axes.clone(),
+                    axes: at().flat_map(|(axis, step)| axis.shown(*step)).collect(),
+                    folder: self.folder.clone(),
                 };
-                for (key, value) in axes {
+                for (key, value) in at().flat_map(|(axis, step)| axis.set(*step)) {
                     match (key.as_str(), value) {
-                        ("run.hardware", Value::String(name)) => point.hardware = name.clone(),
-                        ("run.network", Value::String(name)) => point.network = name.clone(),
-                        ("run.data", Value::String(name)) => point.data = name.clone(),
-                        ("run.images", Value::Integer(n)) => point.images = *n as usize,
-                        _ => point.settings.push((key.clone(), value.clone())),
+                        ("run.hardware", Value::String(name)) => point.hardware = name,
+                        ("run.network", Value::String(name)) => point.network = name,
+                        ("run.data", Value::String(name)) => point.data = name,
+                        ("run.images", Value::Integer(n)) => point.images = n as usize,
+                        (_, value) => point.settings.push((key, value)),
                     }
                 }
                 points.push(point);
@@ -474,6 +474,18 @@ mod tests {
     }
 
     #[test]
+    fn labels_stand_for_values_in_results() {
+        let file = parse(&with(
+            "[[axis]]\nkeys = [\"encoding\", \"crossbar.cols\"]\nvalues = [[{ kind = \"offset\" }, 129], [{ kind = \"ternary\" }, 128]]\n\
+             labels = [\"offset\", \"ternary\"]\n",
+        ))
+        .expect("is right");
+        let point = &file.points()[1];
+        assert_eq!(point.axes, [("encoding".to_owned(), Value::String("ternary".into()))]);
+        assert_eq!(point.settings[1], ("crossbar.cols".to_owned(), Value::Integer(128)));
+    }
+
+    #[test]
     fn ranges_by_hand() {
         let values = |range: &str| {
             let file =
@@ -524,6 +536,7 @@ mod tests {
                 "s.toml:11:19",
                 "a list of 2",
             ),
+            (with("[[axis]]\nkey = \"a\"\nvalues = [1, 2]\nlabels = [\"x\"]\n"), "s.toml:12:10", "1 labels for 2 values"),
             (with("[[axis]]\nkey = \"a.b\"\nvalues = [1, 1]\n"), "s.toml:9:1", "takes a value twice"),
             (format!("{HEAD}hardware = []\n"), "s.toml:8:12", "the list of hardware is empty"),
             (HEAD.to_owned(), "s.toml:3:1", "no hardware is named"),

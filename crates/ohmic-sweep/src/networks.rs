@@ -17,7 +17,6 @@ pub struct BuiltIn {
     pub weights: Option<&'static [u8]>,
 }
 
-#[allow(unused_macros)]
 macro_rules! with_weights {
     ($name:literal) => {
         BuiltIn {
@@ -46,6 +45,7 @@ macro_rules! in_data_folder {
 
 /// All of them. To add one: a folder in `models/networks/`, and its line here.
 pub const BUILT_IN: &[BuiltIn] = &[
+    with_weights!("lenet5-glyphs"),
     in_data_folder!("cnn-mnist-onnx"),
     in_data_folder!("resnet14-cifar10"),
     in_data_folder!("resnet20-cifar10"),

@@ -54,8 +54,10 @@ impl Simulation {
     /// # Errors
     /// The full message for the user.
     pub fn case(&self, point: &Point) -> Result<Case, String> {
-        let hardware = Hardware::load(&point.hardware, &point.settings).map_err(|e| e.to_string())?;
-        let network = self.networks.get(&point.network, || networks::load(&point.network).map(Arc::new))?;
+        let hardware = Hardware::load(&point.locate(&point.hardware), &point.settings).map_err(|e| e.to_string())?;
+        let network = self
+            .networks
+            .get(&point.network, || networks::load(&point.locate(&point.network)).map(Arc::new))?;
         let precision = hardware.precision();
         let (test, calibration) = self.data(point, &precision)?;
         for set in [&test, &calibration] {
@@ -96,7 +98,7 @@ impl Simulation {
 
     /// The test images of a point and the images that its scales and ranges are chosen on.
     fn data(&self, point: &Point, precision: &Precision) -> Result<(Arc<LoadedSet>, Arc<LoadedSet>), String> {
-        let spec = data_spec(&point.data)?;
+        let spec = data_spec(&point.locate(&point.data))?;
         let test = self.load(&spec.clone().with_limit(point.images))?;
         if test.set.len() < point.images {
             return Err(format!(

@@ -16,6 +16,7 @@ pub(crate) fn point(machine: &MachineArgs, images: u32, trials: u32, seed: u64) 
         trials,
         settings: Vec::new(),
         axes: Vec::new(),
+        folder: std::path::PathBuf::new(),
     };
     for (key, value) in &machine.set.sets {
         if key == "seed" || key.starts_with("run.") {
