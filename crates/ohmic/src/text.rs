@@ -96,7 +96,7 @@ pub(crate) fn quantity(value: f64, unit: &str) -> String {
     let rounded: f64 = format!("{value:.2e}").parse().unwrap_or(value);
     let (prefix, scale) =
         PREFIXES.into_iter().find(|(_, s)| rounded.abs() >= *s * 0.9999).unwrap_or(("z", 1e-21));
-    format!("{} {prefix}{unit}", digits(value / scale))
+    format!("{} {prefix}{unit}", digits(rounded / scale))
 }
 
 /// Three significant digits, without an exponent where that is readable.

@@ -28,6 +28,7 @@ pub(crate) enum What {
     /// Figures of reports
     Plot,
     /// Hardware files that come with the program
+    #[value(alias = "hardware")]
     Preset,
     /// Networks that come with the program
     Network,
