@@ -536,7 +536,11 @@ mod tests {
                 "s.toml:11:19",
                 "a list of 2",
             ),
-            (with("[[axis]]\nkey = \"a\"\nvalues = [1, 2]\nlabels = [\"x\"]\n"), "s.toml:12:10", "1 labels for 2 values"),
+            (
+                with("[[axis]]\nkey = \"a\"\nvalues = [1, 2]\nlabels = [\"x\"]\n"),
+                "s.toml:12:10",
+                "1 labels for 2 values",
+            ),
             (with("[[axis]]\nkey = \"a.b\"\nvalues = [1, 1]\n"), "s.toml:9:1", "takes a value twice"),
             (format!("{HEAD}hardware = []\n"), "s.toml:8:12", "the list of hardware is empty"),
             (HEAD.to_owned(), "s.toml:3:1", "no hardware is named"),

@@ -54,7 +54,8 @@ impl Simulation {
     /// # Errors
     /// The full message for the user.
     pub fn case(&self, point: &Point) -> Result<Case, String> {
-        let hardware = Hardware::load(&point.locate(&point.hardware), &point.settings).map_err(|e| e.to_string())?;
+        let hardware =
+            Hardware::load(&point.locate(&point.hardware), &point.settings).map_err(|e| e.to_string())?;
         let network = self
             .networks
             .get(&point.network, || networks::load(&point.locate(&point.network)).map(Arc::new))?;

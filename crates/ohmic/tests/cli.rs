@@ -11,7 +11,11 @@ fn repository() -> PathBuf {
 }
 
 fn ohmic(args: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_ohmic")).args(args).current_dir(repository()).output().expect("ohmic starts")
+    Command::new(env!("CARGO_BIN_EXE_ohmic"))
+        .args(args)
+        .current_dir(repository())
+        .output()
+        .expect("ohmic starts")
 }
 
 fn text(bytes: &[u8]) -> String {
@@ -67,10 +71,16 @@ fn lists_and_explanations() {
     assert!(answer(&["list", "device"]).contains("lognormal"));
     assert!(answer(&["list", "preset"]).contains("isaac_isca_2016"));
     assert!(answer(&["list", "network"]).contains("lenet5-glyphs"));
-    for what in ["encoding", "adc", "dac", "fault", "component", "layer", "plot", "data", "knobs", "event", "column"] {
-        let json: serde_json::Value = serde_json::from_str(&answer(&["list", what, "--format", "json"])).expect("is JSON");
+    for what in
+        ["encoding", "adc", "dac", "fault", "component", "layer", "plot", "data", "knobs", "event", "column"]
+    {
+        let json: serde_json::Value =
+            serde_json::from_str(&answer(&["list", what, "--format", "json"])).expect("is JSON");
         let list = json.as_array().expect("is a list");
-        assert!(!list.is_empty() && list.iter().all(|e| e["meaning"].as_str().is_some_and(|m| !m.is_empty())), "{what}");
+        assert!(
+            !list.is_empty() && list.iter().all(|e| e["meaning"].as_str().is_some_and(|m| !m.is_empty())),
+            "{what}"
+        );
     }
     let explained = answer(&["explain", "adc.bits"]);
     for word in ["meaning", "range", "hardware file"] {
@@ -93,7 +103,17 @@ fn the_self_test_passes() {
 fn one_run_shows_hardware_layers_accuracy_and_cost() {
     let folder = tempfile::tempdir().expect("a folder");
     let out = folder.path().join("run").display().to_string();
-    let args = ["run", "--hardware", "generic_reram", "--network", "lenet5-glyphs", "--images", "40", "--trials", "2"];
+    let args = [
+        "run",
+        "--hardware",
+        "generic_reram",
+        "--network",
+        "lenet5-glyphs",
+        "--images",
+        "40",
+        "--trials",
+        "2",
+    ];
     let text = answer(&[&args[..], &["--out", &out]].concat());
     let hardware = text.find("[device]").expect("the resolved hardware");
     let layers = text.find("SNR").expect("the layers");
@@ -108,7 +128,15 @@ fn one_run_shows_hardware_layers_accuracy_and_cost() {
     let json: serde_json::Value = serde_json::from_str(&json).expect("is JSON");
     assert_eq!(json["trials"].as_array().map(Vec::len), Some(2));
     for command in ["map", "cost"] {
-        let json = answer(&[command, "--hardware", "generic_reram", "--network", "lenet5-glyphs", "--format", "json"]);
+        let json = answer(&[
+            command,
+            "--hardware",
+            "generic_reram",
+            "--network",
+            "lenet5-glyphs",
+            "--format",
+            "json",
+        ]);
         let json: serde_json::Value = serde_json::from_str(&json).expect("is JSON");
         assert!(json["layers"].as_array().is_some_and(|l| !l.is_empty()), "{json}");
     }
@@ -117,7 +145,15 @@ fn one_run_shows_hardware_layers_accuracy_and_cost() {
 #[test]
 fn a_run_near_chance_names_the_layer_that_broke() {
     let text = answer(&[
-        "run", "--hardware", "generic_reram", "--network", "lenet5-glyphs", "--images", "100", "--set", "device.sigma_ln=2.0",
+        "run",
+        "--hardware",
+        "generic_reram",
+        "--network",
+        "lenet5-glyphs",
+        "--images",
+        "100",
+        "--set",
+        "device.sigma_ln=2.0",
     ]);
     assert!(text.contains("accuracy is near chance") && text.contains("broke first"), "{text}");
 }
@@ -151,7 +187,10 @@ fn a_point_that_cannot_be_mapped_fails_alone() {
     let sweep = write(
         folder.path(),
         "narrow.toml",
-        SWEEP.replace("device.sigma_ln", "crossbar.cols").replace("[0.0, 0.1]", "[3, 128]"),
+        SWEEP
+            .replace("device.sigma_ln", "crossbar.cols")
+            .replace("[0.0, 0.1]", "[3, 128]")
+            .replace("[[axis]]", "[set]\ncrossbar.adcs = 1\n[[axis]]"),
     );
     let out = ohmic(&["sweep", &sweep, "--out", &folder.path().join("out").display().to_string()]);
     assert_eq!(out.status.code(), Some(1), "{}{}", text(&out.stdout), text(&out.stderr));
@@ -164,7 +203,8 @@ fn a_point_that_cannot_be_mapped_fails_alone() {
 #[test]
 fn wrong_hardware_is_shown_in_the_file() {
     let folder = tempfile::tempdir().expect("a folder");
-    let preset = std::fs::read_to_string(repository().join("models/hardware/generic_reram/hardware.toml")).expect("reads");
+    let preset = std::fs::read_to_string(repository().join("models/hardware/generic_reram/hardware.toml"))
+        .expect("reads");
     for (from, to, words) in [
         ("bits = 8\nrange", "bitz = 8\nrange", ["bitz", "bits"]),
         ("g_max = \"40 uS\"", "g_max = \"40 uA\"", ["g_max", "conductance"]),
@@ -219,10 +259,19 @@ fn hostile_models_and_data_are_refused() {
     let kept = repository().join("models/networks/lenet5-glyphs");
     let model = std::fs::read_to_string(kept.join("model.toml")).expect("reads");
     let weights = std::fs::read(kept.join("weights.safetensors")).expect("reads");
-    let declared = model.split("blake3 = \"").nth(1).and_then(|rest| rest.split('"').next()).expect("a hash").to_owned();
+    let declared =
+        model.split("blake3 = \"").nth(1).and_then(|rest| rest.split('"').next()).expect("a hash").to_owned();
     for (bytes, words) in [
         (weights[..weights.len() / 2].to_vec(), ["weights.safetensors", "cut off"]),
-        (weights.iter().copied().enumerate().map(|(i, b)| if i >= weights.len() - 4 { 0xff } else { b }).collect(), ["NaN", ""]),
+        (
+            weights
+                .iter()
+                .copied()
+                .enumerate()
+                .map(|(i, b)| if i >= weights.len() - 4 { 0xff } else { b })
+                .collect(),
+            ["NaN", ""],
+        ),
         (b"{}".to_vec(), ["weights.safetensors", ""]),
     ] {
         let hash = blake3::hash(&bytes).to_hex().to_string();
@@ -235,7 +284,20 @@ fn hostile_models_and_data_are_refused() {
 
     // images cut off in the middle of their gzip stream; another magic number; labels that are not there
     let run = |data: &str, words: &[&str]| {
-        refused(&["run", "--hardware", "generic_reram", "--network", "lenet5-glyphs", "--images", "2", "--data", data], words);
+        refused(
+            &[
+                "run",
+                "--hardware",
+                "generic_reram",
+                "--network",
+                "lenet5-glyphs",
+                "--images",
+                "2",
+                "--data",
+                data,
+            ],
+            words,
+        );
     };
     let gzip = write(folder.path(), "images.idx.gz", [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3, 0x63, 0x60]);
     let labels = write(folder.path(), "labels.idx", [0, 0, 8, 1, 0, 0, 0, 1, 7]);
@@ -267,7 +329,11 @@ fn a_full_disk_stops_the_sweep_and_nothing_finished_is_lost() {
     let disk = folder.path().join("disk");
     std::fs::create_dir(&disk).expect("a folder");
     let mount = |options: &str| {
-        Command::new("mount").args(["-t", "tmpfs", "-o", options, "tmpfs"]).arg(&disk).output().is_ok_and(|o| o.status.success())
+        Command::new("mount")
+            .args(["-t", "tmpfs", "-o", options, "tmpfs"])
+            .arg(&disk)
+            .output()
+            .is_ok_and(|o| o.status.success())
     };
     if !mount("size=64k") {
         println!("SKIPPED: a small disk can be made by root only");
@@ -289,7 +355,8 @@ fn a_full_disk_stops_the_sweep_and_nothing_finished_is_lost() {
 #[test]
 fn an_answer_that_cannot_be_written_is_an_error() {
     if let Ok(full) = std::fs::File::options().write(true).open("/dev/full") {
-        let out = Command::new(env!("CARGO_BIN_EXE_ohmic")).arg("list").stdout(full).output().expect("starts");
+        let out =
+            Command::new(env!("CARGO_BIN_EXE_ohmic")).arg("list").stdout(full).output().expect("starts");
         assert_eq!(out.status.code(), Some(2), "{}", text(&out.stderr));
     }
 }
@@ -303,7 +370,8 @@ fn the_reference_pages_are_fresh() {
     for entry in std::fs::read_dir(folder.path()).expect("a folder") {
         let path = entry.expect("is readable").path();
         let name = path.file_name().expect("a name").to_owned();
-        let kept = std::fs::read_to_string(repository().join("docs/reference").join(&name)).unwrap_or_default();
+        let kept =
+            std::fs::read_to_string(repository().join("docs/reference").join(&name)).unwrap_or_default();
         let fresh = std::fs::read_to_string(&path).expect("reads");
         assert!(kept == fresh, "docs/reference/{} is stale: run `just reference`", name.to_string_lossy());
         pages += 1;
