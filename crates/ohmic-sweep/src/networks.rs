@@ -46,6 +46,8 @@ macro_rules! in_data_folder {
 /// All of them. To add one: a folder in `models/networks/`, and its line here.
 pub const BUILT_IN: &[BuiltIn] = &[
     with_weights!("lenet5-glyphs"),
+    with_weights!("mlp-glyphs"),
+    with_weights!("lenet5-mnist"),
     in_data_folder!("cnn-mnist-onnx"),
     in_data_folder!("resnet14-cifar10"),
     in_data_folder!("resnet20-cifar10"),

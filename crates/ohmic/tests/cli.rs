@@ -181,23 +181,21 @@ fn a_sweep_draws_its_report_and_goes_on_where_it_was() {
 }
 
 #[test]
-fn a_point_that_cannot_be_mapped_fails_alone() {
+fn a_point_that_cannot_be_encoded_fails_alone() {
     let folder = tempfile::tempdir().expect("a folder");
-    // one output takes 4 columns: a crossbar of 3 cannot hold it
+    // the network is not polarized; the other encoding takes any weight
+    let encodings = "[{ kind = \"polarized\", cell_bits = 4 }, { kind = \"offset_column\", cell_bits = 4 }]";
     let sweep = write(
         folder.path(),
-        "narrow.toml",
-        SWEEP
-            .replace("device.sigma_ln", "crossbar.cols")
-            .replace("[0.0, 0.1]", "[3, 128]")
-            .replace("[[axis]]", "[set]\ncrossbar.adcs = 1\n[[axis]]"),
+        "encodings.toml",
+        SWEEP.replace("device.sigma_ln", "encoding").replace("[0.0, 0.1]", encodings),
     );
     let out = ohmic(&["sweep", &sweep, "--out", &folder.path().join("out").display().to_string()]);
     assert_eq!(out.status.code(), Some(1), "{}{}", text(&out.stdout), text(&out.stderr));
     let csv = std::fs::read_to_string(folder.path().join("out/results.csv")).expect("the results");
     assert_eq!(csv.matches(",failed,").count(), 2, "{csv}");
     assert_eq!(csv.matches(",done,").count(), 2, "{csv}");
-    assert!(text(&out.stdout).contains("crossbar.cols"), "says the way out");
+    assert!(text(&out.stdout).contains("polarized"), "{}", text(&out.stdout));
 }
 
 #[test]
