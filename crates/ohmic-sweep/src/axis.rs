@@ -194,7 +194,7 @@ impl Range {
                 "write both with the same unit",
             ));
         }
-        if from == to {
+        if from.total_cmp(&to).is_eq() {
             return Err(source.wrong(self.to.span(), "the ends of the range are equal", ""));
         }
         if self.scale == Scale::Log && (from <= 0.0 || to <= 0.0) {

@@ -92,6 +92,26 @@ impl<'a> Folder<'a> {
         Ok((Self { path, manifest }, store))
     }
 
+    /// Takes over the rows that shards of this sweep have finished.
+    pub(crate) fn collect(&self, shards: &Path, store: &Store, rows: &[Row<'_>]) -> Result<(), Error> {
+        let Ok(entries) = std::fs::read_dir(shards) else { return Ok(()) };
+        let mut folders: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
+        folders.sort();
+        for folder in folders {
+            let shard = Store::open_read_only(&folder)?;
+            if shard.manifest().identity != self.manifest.identity {
+                // opening it as this sweep's names what differs
+                Store::open(&folder, &self.manifest)?;
+            }
+            for row in rows.iter().filter(|row| !store.contains(row.key.as_str())) {
+                for record in shard.records([row.key.as_str()]) {
+                    store.append(row.key.as_str(), &record)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// Writes the results, if every row is finished.
     pub(crate) fn finish(&self, store: &Store, rows: &[Row<'_>]) -> Result<Option<Table>, Error> {
         let records = store.records(rows.iter().map(|row| row.key.as_str()));

@@ -18,7 +18,8 @@ pub struct Options<'a> {
     pub out: &'a Path,
     /// Number of threads; `None`: one a core.
     pub threads: Option<usize>,
-    /// The part of the trials to compute here; `None`: all.
+    /// The part of the trials to compute here, kept in a folder of its own below `out`, so that shards can
+    /// run at once on machines that share it; `None`: all, those that shards have finished taken over.
     pub shard: Option<Shard>,
     /// Told after each trial; the trial is durable by then.
     pub progress: &'a (dyn Fn(&Progress) + Sync),
@@ -63,6 +64,9 @@ pub struct Outcome {
     pub failed: Vec<(String, String)>,
 }
 
+/// Folder, below that of the results, with what shards have finished.
+const SHARDS: &str = "shards";
+
 /// The trials of one point that are still to be computed.
 struct Task<'a, C> {
     point: &'a Point,
@@ -96,7 +100,14 @@ pub fn run<E: Evaluate>(sweep: &SweepFile, evaluate: &E, options: &Options<'_>) 
         .collect();
     let cases: Vec<&E::Case> = prepared.iter().map(|ready| &ready.case).collect();
     let columns = evaluate.columns(&cases);
-    let (folder, store) = Folder::open(options.out, sweep, &points, &prepared, &columns)?;
+    let out = match options.shard {
+        Some(shard) => options.out.join(SHARDS).join(format!("{}-of-{}", shard.part, shard.of)),
+        None => options.out.to_owned(),
+    };
+    let (folder, store) = Folder::open(&out, sweep, &points, &prepared, &columns)?;
+    if options.shard.is_none() {
+        folder.collect(&options.out.join(SHARDS), &store, &rows)?;
+    }
     let mut tasks: Vec<Task<'_, E::Case>> = Vec::new();
     let (mut total, mut found) = (0, 0);
     for (index, row) in rows.iter().enumerate() {
@@ -133,7 +144,7 @@ pub fn run<E: Evaluate>(sweep: &SweepFile, evaluate: &E, options: &Options<'_>) 
             }
         }
     }
-    let table = folder.finish(&store, &rows)?;
+    let table = if options.shard.is_none() { folder.finish(&store, &rows)? } else { None };
     Ok(Outcome { table, computed, found, failed })
 }
 

@@ -97,7 +97,7 @@ pub(crate) struct SweepArgs {
     pub(crate) out: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) set: SetArgs,
-    /// Compute one of N equal parts, like 2/4; the last `ohmic sweep` without it writes the results
+    /// Compute one of N equal parts, like 2/4, at the same time as others do; then run without it
     #[arg(long, value_name = "I/N", value_parser = shard)]
     pub(crate) shard: Option<ohmic_sweep::Shard>,
 }

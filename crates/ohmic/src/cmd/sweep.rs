@@ -57,7 +57,7 @@ pub(crate) fn run(args: &SweepArgs, common: Common) -> Result<Answer> {
             page = super::report::draw(&out, &out)?.pop();
         }
         None => answer.push_str(
-            "this shard is finished; the results are written by the run that finds all others finished\n",
+            "this shard is finished; when all are, the same command without --shard writes the results\n",
         ),
     }
     for (point, message) in outcome.failed.iter().take(5) {
