@@ -338,6 +338,9 @@ impl SweepFile {
         let list = if self.hardware.is_empty() { vec![String::new()] } else { self.hardware.clone() };
         let mut points = Vec::with_capacity(list.len() * grid.len());
         for hardware in &list {
+            // several machines are an axis like any other
+            let machine =
+                (list.len() > 1).then(|| ("run.hardware".to_owned(), Value::String(hardware.clone())));
             for steps in &grid {
                 let at = || self.axes.iter().zip(steps);
                 let mut point = Point {
@@ -349,7 +352,11 @@ impl SweepFile {
                     images: self.run.images,
                     trials: self.run.trials,
                     settings: self.fixed.clone(),
-                    axes: at().flat_map(|(axis, step)| axis.shown(*step)).collect(),
+                    axes: machine
+                        .iter()
+                        .cloned()
+                        .chain(at().flat_map(|(axis, step)| axis.shown(*step)))
+                        .collect(),
                     folder: self.folder.clone(),
                 };
                 for (key, value) in at().flat_map(|(axis, step)| axis.set(*step)) {

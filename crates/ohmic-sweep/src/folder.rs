@@ -143,7 +143,7 @@ fn columns(points: &[Point], measured: &[Column]) -> Vec<Column> {
     let axes = points.first().map(|p| p.axes.as_slice()).unwrap_or_default();
     let place = columns.iter().position(|c| c.name == "trial").unwrap_or(0);
     for (i, (key, _)) in axes.iter().enumerate() {
-        let meaning = format!("value of `{key}` at this point");
+        let meaning = format!("value of the key `{key}` at this point; see `ohmic explain {key}`");
         columns.insert(place + i, Column::new(axis_column(key), axis_unit(points, i), meaning));
     }
     columns.extend(measured.iter().cloned());

@@ -100,10 +100,10 @@ fn the_same_bytes_with_any_number_of_threads() {
     let head = csv.lines().next().expect("a header");
     assert_eq!(
         head,
-        "point,hardware,network,data,axis:adc.bits,axis:device.g_max [S],trial,seed,status,message,y [J]"
+        "point,hardware,network,data,axis:run.hardware,axis:adc.bits,axis:device.g_max [S],trial,seed,status,message,y [J]"
     );
     // point 7: hardware b (6 points each), bits 4 (2 points each), the second conductance, 20 uS
-    assert!(csv.contains("7,b,n,d,4,2e-5,2,3,done,,702.0"), "{csv}");
+    assert!(csv.contains("7,b,n,d,b,4,2e-5,2,3,done,,702.0"), "{csv}");
 }
 
 #[test]
