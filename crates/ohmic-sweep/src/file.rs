@@ -488,7 +488,7 @@ mod tests {
         ))
         .expect("is right");
         let point = &file.points()[1];
-        assert_eq!(point.axes, [("encoding".to_owned(), Value::String("ternary".into()))]);
+        assert_eq!(point.axes[1], ("encoding".to_owned(), Value::String("ternary".into())));
         assert_eq!(point.settings[1], ("crossbar.cols".to_owned(), Value::Integer(128)));
     }
 

@@ -98,7 +98,7 @@ fn summary(table: &Table) -> Result<String> {
         .columns
         .iter()
         .enumerate()
-        .filter(|(_, c)| c.name.starts_with("axis:"))
+        .filter(|(_, c)| c.name.starts_with("axis:") && c.name != "axis:run.hardware")
         .map(|(i, _)| i)
         .collect();
     let mut head = vec!["point".to_owned(), "hardware".to_owned()];
