@@ -33,7 +33,7 @@ impl Plot for EnergyVsAdcBits {
     fn figures(&self, points: &Points) -> Vec<Figure> {
         let Some(&x) = adc_bits(points).first() else { return Vec::new() };
         let others: Vec<usize> = (0..points.axes.len()).filter(|a| *a != x).collect();
-        let kept = points.matter(TOTAL, 0.02, &others);
+        let kept = points.matter(TOTAL, 0.05, &others);
         let parts = Parts::of(points, "energy:");
         let axis = &points.axes[x];
         let mut panels = Vec::new();
