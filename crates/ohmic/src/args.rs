@@ -92,7 +92,7 @@ pub(crate) struct RunArgs {
 pub(crate) struct SweepArgs {
     /// The sweep file
     pub(crate) file: PathBuf,
-    /// Folder of the results; default: out/<name of the file>
+    /// Folder of the results; default: out/ and the name of the file
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
     #[command(flatten)]

@@ -1,5 +1,5 @@
 //! The commands, one a file. To add one: 1. write `cmd/<name>.rs` with `run`; 2. add its arguments
-//! to `args.rs`; 3. add its line to [`run`].
+//! to `args.rs`; 3. add its line to `run` below.
 
 mod check;
 mod cost;
