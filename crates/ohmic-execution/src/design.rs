@@ -3,7 +3,9 @@
 
 use crate::Error;
 use crate::calibrate::{self, SumRange};
-use crate::program::{BlockProgram, Cells, Fragment, Grid, LayerProgram, ReadoutProgram, join, lay_out};
+use crate::program::{
+    BlockProgram, Cells, Fragment, Grid, LayerProgram, ReadoutProgram, are_bits, join, lay_out,
+};
 use ohmic_hardware::dac::{InputSign, InputSlice, Part, Skipping};
 use ohmic_hardware::{DummyColumn, EncodeError, Encoded, Gain, Hardware, RangePolicy, Span};
 use ohmic_mapping::{Block, LayerPlan, Plan};
@@ -270,6 +272,7 @@ pub(crate) fn exact_program(layer: &QuantizedMvm) -> LayerProgram {
         .collect();
     let runs = join(&fragments);
     LayerProgram {
+        slices_are_bits: are_bits(&slices),
         slices,
         fragments,
         runs,
@@ -523,6 +526,7 @@ pub(crate) fn program(
         })
         .collect();
     LayerProgram {
+        slices_are_bits: are_bits(&design.slices),
         slices: design.slices.clone(),
         runs: join(&design.fragments),
         fragments: design.fragments.clone(),

@@ -120,6 +120,8 @@ pub(crate) type Grid = Option<Uniform>;
 pub(crate) struct LayerProgram {
     /// Steps that an input is driven in.
     pub(crate) slices: Vec<InputSlice>,
+    /// Whether slice `s` is bit `s` of the input: the common case, decided once.
+    pub(crate) slices_are_bits: bool,
     /// Runs of rows summed in one read.
     pub(crate) fragments: Vec<Fragment>,
     /// The same rows in as few runs as the offsets allow, for cutting digits.
@@ -136,6 +138,14 @@ pub(crate) struct LayerProgram {
     pub(crate) fraction_bits: i32,
     /// Input-referred converter noise, in steps of its grid.
     pub(crate) sigma_lsb: f32,
+}
+
+/// Whether slice `s` is bit `s` of the input.
+pub(crate) fn are_bits(slices: &[InputSlice]) -> bool {
+    slices
+        .iter()
+        .enumerate()
+        .all(|(s, slice)| (slice.part, slice.shift as usize, slice.bits) == (Part::Bits, s, 1))
 }
 
 impl LayerProgram {
@@ -165,6 +175,15 @@ impl LayerProgram {
             Skipping::None => true,
             Skipping::LeadingZeros => occupied.reaches(slice),
         }
+    }
+
+    /// The slices of a fragment that have to be computed, bit `s` for slice `s`.
+    pub(crate) fn computed(&self, occupied: Occupied) -> u64 {
+        if self.sigma_lsb <= 0.0 && self.slices_are_bits {
+            return u64::from(occupied.bits) & ((1 << self.slices.len()) - 1);
+        }
+        let set = |(s, slice)| u64::from(self.is_computed(slice, occupied)) << s;
+        self.slices.iter().enumerate().map(set).sum()
     }
 
     /// Whether a read has to be computed: it gives code 0 if its digits are zero and its converter quiet.

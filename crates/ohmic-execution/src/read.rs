@@ -3,7 +3,8 @@
 use crate::program::{BlockProgram, Cells, LayerProgram, Occupied};
 use ohmic_hardware::dac::{InputSlice, Part};
 use ohmic_numerics::kernel::{
-    Digit, DigitPart, add_squares, convert_rows, deviate_rows, digit_rows, digits, fold_rows, mvm_i16,
+    Active, Digit, DigitPart, Fused, add_squares, convert_rows, deviate_rows, digit_rows, digits, fold_rows,
+    mvm_i16, read_rows,
 };
 use ohmic_numerics::{Noise, Purpose, Site};
 
@@ -51,6 +52,7 @@ impl<'a> Vectors<'a> {
 pub(crate) struct Scratch {
     pub(crate) digits: Vec<i16>,
     pub(crate) occupied: Vec<Occupied>,
+    active: Vec<u64>,
     pub(crate) offsets: Vec<u32>,
     pub(crate) targets: Vec<u32>,
     pub(crate) sums: Vec<i32>,
@@ -127,6 +129,35 @@ fn multiply_tile(
         scratch.folded.clear();
         scratch.folded.resize(count * width, 0);
         match &block.cells {
+            Cells::Narrow(packed) if !program.is_exact() && !is_noisy(program, block, noise) => {
+                scratch.codes.clear();
+                scratch.codes.resize(rows * width, 0);
+                choose_rows(program, block.fragments.clone(), scratch);
+                let offsets: Vec<usize> =
+                    program.fragments[block.fragments.clone()].iter().map(|f| f.offset).collect();
+                let active = Active {
+                    slices: &scratch.active,
+                    per_vector: slices,
+                    fragments: program.fragments.len(),
+                    first: block.fragments.start,
+                };
+                let fused = Fused {
+                    fragments: packed,
+                    offsets: &offsets,
+                    gains: &block.gains,
+                    grids: &block.grids,
+                    scale: program.scale(),
+                };
+                clips += read_rows(
+                    &scratch.digits,
+                    program.padded,
+                    &scratch.targets,
+                    active,
+                    fused,
+                    &mut scratch.codes,
+                );
+                fold_rows(&scratch.codes, &gains, width, &mut scratch.folded);
+            }
             Cells::Narrow(packed) => {
                 scratch.codes.clear();
                 scratch.codes.resize(rows * width, 0);
@@ -141,19 +172,15 @@ fn multiply_tile(
                         add_exact(scratch, &gains, &block.gains[local], width);
                         continue;
                     }
-                    let noisy = match noise {
-                        Some((source, layer)) if program.sigma_lsb > 0.0 || !block.variance.is_empty() => {
-                            let at = Site { layer, block: block.block };
-                            draw_noise(program, block, fragment, vectors, (source, at), scratch);
-                            true
-                        }
-                        _ => false,
-                    };
+                    if let Some((source, layer)) = noise {
+                        let at = Site { layer, block: block.block };
+                        draw_noise(program, block, fragment, vectors, (source, at), scratch);
+                    }
                     clips += convert_rows(
                         &scratch.sums,
                         &scratch.targets,
                         program.scale(),
-                        noisy.then_some(&scratch.noise[..]),
+                        noise.is_some().then_some(&scratch.noise[..]),
                         &block.grids,
                         &block.gains[local],
                         &mut scratch.codes,
@@ -171,6 +198,27 @@ fn multiply_tile(
         combine(program, block, &scratch.folded, width, vectors, y, outputs);
     }
     clips
+}
+
+/// Whether the reads of a block draw noise.
+fn is_noisy(program: &LayerProgram, block: &BlockProgram, noise: Option<(&Noise, u32)>) -> bool {
+    noise.is_some() && (program.sigma_lsb > 0.0 || !block.variance.is_empty())
+}
+
+/// The rows of digits that any of the fragments computes, and which do.
+fn choose_rows(program: &LayerProgram, fragments: std::ops::Range<usize>, scratch: &mut Scratch) {
+    let Scratch { occupied, active, targets, .. } = scratch;
+    active.clear();
+    active.extend(occupied.iter().map(|&o| program.computed(o)));
+    targets.clear();
+    let slices = program.slices.len() as u32;
+    for (vector, active) in active.chunks_exact(program.fragments.len()).enumerate() {
+        let mut any = active[fragments.clone()].iter().fold(0, |a, b| a | b);
+        while any != 0 {
+            targets.push(vector as u32 * slices + any.trailing_zeros());
+            any &= any - 1;
+        }
+    }
 }
 
 /// Occupied bits of every vector and fragment, `count × fragments`.

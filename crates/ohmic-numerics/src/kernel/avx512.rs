@@ -1,6 +1,7 @@
 //! AVX-512 forms.
 
 use super::PackedI16;
+use super::fused::{Active, Fused};
 use std::arch::x86_64::*;
 
 /// See [`super::mvm_i16`].
@@ -94,4 +95,144 @@ unsafe fn tile<const M: usize, const N: usize>(
             }
         }
     }
+}
+
+/// Fragments that one call handles at most; longer lists go in parts.
+const MOST: usize = 256;
+
+/// See [`super::read_rows`].
+///
+/// PERF: six rows by two panels hold their sums and their codes in 24 registers; nothing but digits,
+/// matrices and final codes moves.
+///
+/// # Safety
+/// The CPU has the features named; addresses as asserted by [`super::read_rows`].
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
+pub(super) unsafe fn read_rows(
+    x: &[i16],
+    stride: usize,
+    rows: &[u32],
+    active: Active<'_>,
+    block: Fused<'_>,
+    codes: &mut [i32],
+) -> u64 {
+    let width = block.grids.len();
+    let panels = width / PackedI16::PANEL;
+    let factor: Vec<f32> = block.grids.inverse.iter().map(|i| i * block.scale).collect();
+    let mut clips = 0;
+    let mut list = [0u32; MOST];
+    let mut row = 0;
+    while row < rows.len() {
+        let m = match rows.len() - row {
+            6.. => 6,
+            4..6 => 4,
+            2..4 => 2,
+            _ => 1,
+        };
+        let tile = &rows[row..row + m];
+        for part in (0..block.fragments.len()).step_by(MOST) {
+            let mut n = 0;
+            for f in part..(part + MOST).min(block.fragments.len()) {
+                if tile.iter().any(|&r| active.is_set(r, f)) {
+                    list[n] = f as u32;
+                    n += 1;
+                }
+            }
+            // SAFETY: panels and rows exist; see the caller.
+            unsafe {
+                macro_rules! strip {
+                    ($m:literal) => {{
+                        let mut p = 0;
+                        while p + 2 <= panels {
+                            clips += fused::<$m, 2>(x, stride, tile, &list[..n], block, &factor, p, codes);
+                            p += 2;
+                        }
+                        if p < panels {
+                            clips += fused::<$m, 1>(x, stride, tile, &list[..n], block, &factor, p, codes);
+                        }
+                    }};
+                }
+                match m {
+                    6 => strip!(6),
+                    4 => strip!(4),
+                    2 => strip!(2),
+                    _ => strip!(1),
+                }
+            }
+        }
+        row += m;
+    }
+    clips
+}
+
+/// `M` rows by `N` panels through the listed fragments.
+///
+/// # Safety
+/// `rows.len() == M`; panels `panel .. panel + N` exist; addresses as asserted by `read_rows`.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
+unsafe fn fused<const M: usize, const N: usize>(
+    x: &[i16],
+    stride: usize,
+    rows: &[u32],
+    list: &[u32],
+    block: Fused<'_>,
+    factor: &[f32],
+    panel: usize,
+    codes: &mut [i32],
+) -> u64 {
+    let width = factor.len();
+    let mut clips = 0u64;
+    // SAFETY: `read_rows` asserts that every row of digits and codes lies within its slice, that
+    // matrices are `width` wide and that grids and gains have `width` entries.
+    unsafe {
+        let at: [*mut i32; N] =
+            std::array::from_fn(|j| codes.as_mut_ptr().add((panel + j) * PackedI16::PANEL));
+        let mut total: [[__m512i; N]; M] = std::array::from_fn(|i| {
+            std::array::from_fn(|j| _mm512_loadu_si512(at[j].add(rows[i] as usize * width).cast()))
+        });
+        let column = panel * PackedI16::PANEL;
+        for &f in list {
+            let f = f as usize;
+            let packed = &block.fragments[f];
+            let panel_len = packed.pairs * 2 * PackedI16::PANEL;
+            let x: [*const i32; M] =
+                std::array::from_fn(|i| x.as_ptr().add(rows[i] as usize * stride + block.offsets[f]).cast());
+            let g: [*const i16; N] =
+                std::array::from_fn(|j| packed.data.as_ptr().add((panel + j) * panel_len));
+            let mut sums = [[_mm512_setzero_si512(); N]; M];
+            for k in 0..packed.pairs {
+                let g: [__m512i; N] = std::array::from_fn(|j| _mm512_loadu_si512(g[j].add(k * 32).cast()));
+                for i in 0..M {
+                    let x = _mm512_set1_epi32(x[i].add(k).read_unaligned());
+                    for j in 0..N {
+                        sums[i][j] = _mm512_dpwssd_epi32(sums[i][j], x, g[j]);
+                    }
+                }
+            }
+            for j in 0..N {
+                let from = column + j * PackedI16::PANEL;
+                let factor = _mm512_loadu_ps(factor.as_ptr().add(from));
+                // codes are integers of at most 24 bits, so the bounds convert exactly
+                let low = _mm512_cvtps_epi32(_mm512_loadu_ps(block.grids.low.as_ptr().add(from)));
+                let high = _mm512_cvtps_epi32(_mm512_loadu_ps(block.grids.high.as_ptr().add(from)));
+                let gain = _mm512_loadu_si512(block.gains[f].as_ptr().add(from).cast());
+                let converted = _mm512_test_epi32_mask(gain, gain);
+                for i in 0..M {
+                    // scale and 1/step in one factor: scale is a power of two, so the product rounds the same;
+                    // the conversion rounds to nearest even; sums stay below 2^31 by the caller's bound
+                    let ideal = _mm512_cvtps_epi32(_mm512_mul_ps(_mm512_cvtepi32_ps(sums[i][j]), factor));
+                    let code = _mm512_min_epi32(_mm512_max_epi32(ideal, low), high);
+                    clips += u64::from((_mm512_cmpneq_epi32_mask(code, ideal) & converted).count_ones());
+                    total[i][j] = _mm512_add_epi32(total[i][j], _mm512_mullo_epi32(code, gain));
+                }
+            }
+        }
+        for i in 0..M {
+            for j in 0..N {
+                _mm512_storeu_si512(at[j].add(rows[i] as usize * width).cast(), total[i][j]);
+            }
+        }
+    }
+    clips
 }

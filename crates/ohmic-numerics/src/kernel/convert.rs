@@ -12,6 +12,16 @@ pub struct Grids {
 }
 
 impl Grids {
+    /// Number of columns, padding included.
+    pub fn len(&self) -> usize {
+        self.inverse.len()
+    }
+
+    /// Whether there is no column.
+    pub fn is_empty(&self) -> bool {
+        self.inverse.is_empty()
+    }
+
     /// One grid a column; `padded` columns in all, the rest answer 0 to a sum of 0.
     ///
     /// # Panics

@@ -40,6 +40,7 @@ mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
 mod convert;
+mod fused;
 mod gemm;
 mod mvm;
 mod normal;
@@ -48,6 +49,7 @@ mod scalar;
 pub use convert::{
     Digit, DigitPart, Grids, add_squares, convert_rows, deviate_rows, digit_rows, digits, fold_rows,
 };
+pub use fused::{Active, Fused, read_rows};
 pub use gemm::{Op, gemm_f32};
 pub use mvm::{PackedI16, mvm_i16};
 pub(crate) use normal::{fill_normal, fill_normal_rows};
