@@ -158,7 +158,7 @@ fn collect(
     for first in (0..vectors.count()).step_by(step) {
         let n = step.min(vectors.count() - first);
         let tile = vectors.part(first, n);
-        occupied_bits(program, tile, &mut scratch.occupied);
+        occupied_bits(program, tile, scratch);
         if program.is_narrow() {
             cut_digits(program, tile, &mut scratch.digits);
         }

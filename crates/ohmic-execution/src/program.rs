@@ -212,6 +212,11 @@ impl Occupied {
         all
     }
 
+    /// Of inputs whose slices are all of [`Part::Bits`]: nothing else is looked at.
+    pub(crate) fn of_bits(bits: u32) -> Self {
+        Self { bits, ..Self::default() }
+    }
+
     fn part(self, part: Part) -> u32 {
         match part {
             Part::Bits => self.bits,

@@ -3,8 +3,8 @@
 use crate::program::{BlockProgram, Cells, LayerProgram, Occupied};
 use ohmic_hardware::dac::{InputSlice, Part};
 use ohmic_numerics::kernel::{
-    Active, Digit, DigitPart, Fused, add_squares, convert_rows, deviate_rows, digit_rows, digits, fold_rows,
-    mvm_i16, read_rows,
+    Active, Digit, DigitPart, Fused, add_squares, convert_rows, deviate_rows, digit_rows, digits, digits_of,
+    fold_listed, fold_rows, mvm_i16, or_rows, read_rows,
 };
 use ohmic_numerics::{Noise, Purpose, Site};
 
@@ -53,6 +53,9 @@ pub(crate) struct Scratch {
     pub(crate) digits: Vec<i16>,
     pub(crate) occupied: Vec<Occupied>,
     active: Vec<u64>,
+    /// Digits of the rows that `targets` lists.
+    listed: Vec<i16>,
+    bits: Vec<u32>,
     pub(crate) offsets: Vec<u32>,
     pub(crate) targets: Vec<u32>,
     pub(crate) sums: Vec<i32>,
@@ -117,7 +120,7 @@ fn multiply_tile(
     let outputs = y.len() / count;
     let slices = program.slices.len();
     let rows = count * slices;
-    occupied_bits(program, vectors, &mut scratch.occupied);
+    occupied_bits(program, vectors, scratch);
     if program.is_narrow() {
         cut_digits(program, vectors, &mut scratch.digits);
     }
@@ -130,9 +133,10 @@ fn multiply_tile(
         scratch.folded.resize(count * width, 0);
         match &block.cells {
             Cells::Narrow(packed) if !program.is_exact() && !is_noisy(program, block, noise) => {
-                scratch.codes.clear();
-                scratch.codes.resize(rows * width, 0);
                 choose_rows(program, block.fragments.clone(), scratch);
+                cut_listed_digits(program, vectors, scratch);
+                scratch.codes.clear();
+                scratch.codes.resize(scratch.targets.len() * width, 0);
                 let offsets: Vec<usize> =
                     program.fragments[block.fragments.clone()].iter().map(|f| f.offset).collect();
                 let active = Active {
@@ -148,15 +152,9 @@ fn multiply_tile(
                     grids: &block.grids,
                     scale: program.scale(),
                 };
-                clips += read_rows(
-                    &scratch.digits,
-                    program.padded,
-                    &scratch.targets,
-                    active,
-                    fused,
-                    &mut scratch.codes,
-                );
-                fold_rows(&scratch.codes, &gains, width, &mut scratch.folded);
+                let Scratch { listed, targets, codes, folded, .. } = scratch;
+                clips += read_rows(listed, program.padded, targets, active, fused, codes);
+                fold_listed(codes, targets, &gains, width, folded);
             }
             Cells::Narrow(packed) => {
                 scratch.codes.clear();
@@ -222,10 +220,41 @@ fn choose_rows(program: &LayerProgram, fragments: std::ops::Range<usize>, scratc
 }
 
 /// Occupied bits of every vector and fragment, `count × fragments`.
-pub(crate) fn occupied_bits(program: &LayerProgram, vectors: Vectors<'_>, out: &mut Vec<Occupied>) {
-    out.clear();
+pub(crate) fn occupied_bits(program: &LayerProgram, vectors: Vectors<'_>, scratch: &mut Scratch) {
+    let Scratch { occupied, bits, .. } = scratch;
+    occupied.clear();
+    if program.slices_are_bits {
+        let runs: Vec<(usize, usize)> =
+            program.fragments.iter().map(|f| (f.rows.start, f.rows.end)).collect();
+        bits.resize(vectors.count() * runs.len(), 0);
+        or_rows(vectors.x, vectors.stride, &runs, bits);
+        occupied.extend(bits.iter().map(|&b| Occupied::of_bits(b)));
+        return;
+    }
     for x in vectors.iter() {
-        out.extend(program.fragments.iter().map(|f| Occupied::of(&x[f.rows.clone()])));
+        occupied.extend(program.fragments.iter().map(|f| Occupied::of(&x[f.rows.clone()])));
+    }
+}
+
+/// The digits of the rows that are listed in `targets`.
+fn cut_listed_digits(program: &LayerProgram, vectors: Vectors<'_>, scratch: &mut Scratch) {
+    let Scratch { listed, targets, .. } = scratch;
+    let padded = program.padded;
+    listed.resize(targets.len() * padded, 0);
+    let kernels: Vec<Digit> = program.slices.iter().map(digit).collect();
+    if let [run] = &program.runs[..]
+        && run.offset == 0
+        && vectors.stride <= padded
+    {
+        digits_of(vectors.x, vectors.stride, &kernels, targets, padded, listed);
+        return;
+    }
+    for (&row, out) in targets.iter().zip(listed.chunks_exact_mut(padded)) {
+        let (vector, slice) = (row as usize / kernels.len(), row as usize % kernels.len());
+        for run in &program.runs {
+            let x = &vectors.x[vector * vectors.stride..][run.rows.clone()];
+            digits(x, kernels[slice], &mut out[run.offset..run.offset + run.rows.len()]);
+        }
     }
 }
 

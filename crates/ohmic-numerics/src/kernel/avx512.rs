@@ -144,11 +144,11 @@ pub(super) unsafe fn read_rows(
                     ($m:literal) => {{
                         let mut p = 0;
                         while p + 2 <= panels {
-                            clips += fused::<$m, 2>(x, stride, tile, &list[..n], block, &factor, p, codes);
+                            clips += fused::<$m, 2>(x, stride, row, &list[..n], block, &factor, p, codes);
                             p += 2;
                         }
                         if p < panels {
-                            clips += fused::<$m, 1>(x, stride, tile, &list[..n], block, &factor, p, codes);
+                            clips += fused::<$m, 1>(x, stride, row, &list[..n], block, &factor, p, codes);
                         }
                     }};
                 }
@@ -165,16 +165,16 @@ pub(super) unsafe fn read_rows(
     clips
 }
 
-/// `M` rows by `N` panels through the listed fragments.
+/// `M` rows from `row` on by `N` panels through the listed fragments.
 ///
 /// # Safety
-/// `rows.len() == M`; panels `panel .. panel + N` exist; addresses as asserted by `read_rows`.
+/// Rows `row .. row + M` exist; panels `panel .. panel + N` exist; addresses as asserted by `read_rows`.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
 unsafe fn fused<const M: usize, const N: usize>(
     x: &[i16],
     stride: usize,
-    rows: &[u32],
+    row: usize,
     list: &[u32],
     block: Fused<'_>,
     factor: &[f32],
@@ -189,7 +189,7 @@ unsafe fn fused<const M: usize, const N: usize>(
         let at: [*mut i32; N] =
             std::array::from_fn(|j| codes.as_mut_ptr().add((panel + j) * PackedI16::PANEL));
         let mut total: [[__m512i; N]; M] = std::array::from_fn(|i| {
-            std::array::from_fn(|j| _mm512_loadu_si512(at[j].add(rows[i] as usize * width).cast()))
+            std::array::from_fn(|j| _mm512_loadu_si512(at[j].add((row + i) * width).cast()))
         });
         let column = panel * PackedI16::PANEL;
         for &f in list {
@@ -197,7 +197,7 @@ unsafe fn fused<const M: usize, const N: usize>(
             let packed = &block.fragments[f];
             let panel_len = packed.pairs * 2 * PackedI16::PANEL;
             let x: [*const i32; M] =
-                std::array::from_fn(|i| x.as_ptr().add(rows[i] as usize * stride + block.offsets[f]).cast());
+                std::array::from_fn(|i| x.as_ptr().add((row + i) * stride + block.offsets[f]).cast());
             let g: [*const i16; N] =
                 std::array::from_fn(|j| packed.data.as_ptr().add((panel + j) * panel_len));
             let mut sums = [[_mm512_setzero_si512(); N]; M];
@@ -230,7 +230,7 @@ unsafe fn fused<const M: usize, const N: usize>(
         }
         for i in 0..M {
             for j in 0..N {
-                _mm512_storeu_si512(at[j].add(rows[i] as usize * width).cast(), total[i][j]);
+                _mm512_storeu_si512(at[j].add((row + i) * width).cast(), total[i][j]);
             }
         }
     }

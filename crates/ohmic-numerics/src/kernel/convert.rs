@@ -161,6 +161,56 @@ pub fn digit_rows(x: &[i32], stride: usize, slices: &[Digit], padded: usize, out
 }
 
 by_level! {
+    fn digits_of_at(x: &[i32], stride: usize, slices: &[Digit], rows: &[u32], padded: usize, out: &mut [i16]) -> () = scalar::digits_of
+}
+
+/// Some of the rows that [`digit_rows`] makes, one after the other: row `j` of `out` is its row `rows[j]`.
+///
+/// # Panics
+/// `stride <= padded`, every row has its vector in `x`, `out` holds one row each, digits as there.
+pub fn digits_of(x: &[i32], stride: usize, slices: &[Digit], rows: &[u32], padded: usize, out: &mut [i16]) {
+    assert!(
+        stride > 0 && stride <= padded && x.len() % stride == 0,
+        "vectors of {stride} in rows of {padded}"
+    );
+    let most = x.len() / stride * slices.len();
+    assert!(rows.iter().all(|&r| (r as usize) < most) && out.len() == rows.len() * padded, "one row each");
+    assert!(slices.iter().all(|s| s.bits <= 15 && s.shift < 32), "digits of at most 15 bits");
+    digits_of_at(level(), x, stride, slices, rows, padded, out);
+}
+
+by_level! {
+    fn fold_listed_at(codes: &[i32], rows: &[u32], gains: &[i32], width: usize, sums: &mut [i64]) -> () = scalar::fold_listed
+}
+
+/// [`fold_rows`] for some rows only: row `j` of `codes` stands for row `rows[j]` there.
+///
+/// # Panics
+/// One row of `codes` each, whose vector has a row in `sums`.
+pub fn fold_listed(codes: &[i32], rows: &[u32], gains: &[i32], width: usize, sums: &mut [i64]) {
+    assert_eq!(codes.len(), rows.len() * width, "one row each");
+    assert!(rows.iter().all(|&r| (r as usize / gains.len() + 1) * width <= sums.len()), "a sum a vector");
+    fold_listed_at(level(), codes, rows, gains, width, sums);
+}
+
+by_level! {
+    fn or_rows_at(x: &[i32], stride: usize, runs: &[(usize, usize)], out: &mut [u32]) -> () = scalar::or_rows
+}
+
+/// The bits that occur in runs (start, end) of every vector: `vectors × runs`.
+///
+/// # Panics
+/// Runs lie within `stride`; whole vectors in `x`, one entry each in `out`.
+pub fn or_rows(x: &[i32], stride: usize, runs: &[(usize, usize)], out: &mut [u32]) {
+    assert!(
+        stride > 0 && x.len() % stride == 0 && out.len() == x.len() / stride * runs.len(),
+        "one entry a run"
+    );
+    assert!(runs.iter().all(|&(start, end)| start <= end && end <= stride), "runs within {stride}");
+    or_rows_at(level(), x, stride, runs, out);
+}
+
+by_level! {
     fn deviate_at(read: Option<&[f32]>, converter: Option<(&[f32], &[f32])>, width: usize, noise: &mut [f32]) -> () = scalar::deviate_rows
 }
 

@@ -41,12 +41,13 @@ impl Active<'_> {
     }
 }
 
-/// Adds `gain · code` of every fragment to row `r` of `codes` for each row of digits `r` in `rows`
-/// (digit rows are `stride` apart in `x`); returns how many conversions clipped. The same as
-/// [`mvm_i16`] and [`convert_rows`] one fragment after the other, and the same bits.
+/// Adds `gain · code` of every fragment to row `j` of `codes` for the `j`-th row of digits of `x`, which
+/// stands for row `rows[j]` of all vectors' digits (see [`super::digits_of`]); returns how many
+/// conversions clipped. The same as [`mvm_i16`] and [`convert_rows`] one fragment after the other, and
+/// the same bits.
 ///
 /// # Panics
-/// Every row lies within `x` and `codes`; there is a matrix, an offset and a row of gains a fragment.
+/// `x` and `codes` hold one row each; there is a matrix, an offset and a row of gains a fragment.
 pub fn read_rows(
     x: &[i16],
     stride: usize,
@@ -65,8 +66,8 @@ pub fn read_rows(
         assert!(offset + fragment.padded_rows() <= stride, "digits within their row");
     }
     assert!(
-        rows.iter().all(|&r| (r as usize + 1) * stride <= x.len() && (r as usize + 1) * width <= codes.len()),
-        "rows of digits and of codes"
+        x.len() == rows.len() * stride && codes.len() == rows.len() * width,
+        "one row of digits and codes each"
     );
     #[cfg(target_arch = "x86_64")]
     if level() == super::Level::Avx512 {
@@ -79,7 +80,7 @@ pub fn read_rows(
     let mut clips = 0;
     for (f, packed) in block.fragments.iter().enumerate() {
         targets.clear();
-        targets.extend(rows.iter().copied().filter(|&r| active.is_set(r, f)));
+        targets.extend((0..rows.len() as u32).filter(|&j| active.is_set(rows[j as usize], f)));
         offsets.clear();
         offsets.extend(targets.iter().map(|&r| (r as usize * stride + block.offsets[f]) as u32));
         sums.resize(targets.len() * width, 0);
@@ -156,13 +157,16 @@ mod tests {
                     }
                 }
                 let rows: Vec<u32> = (0..reads as u32).map(|r| (r * 3) % 40).collect();
-                let (mut want, mut clips) = (vec![0; 2 * vectors * width], 0);
+                let x: Vec<i16> =
+                    rows.iter().flat_map(|&r| x[r as usize * stride..][..stride].to_vec()).collect();
+                let own: Vec<u32> = (0..reads as u32).collect();
+                let (mut want, mut clips) = (vec![0; reads * width], 0);
                 for f in 0..packed.len() {
                     let at: Vec<u32> =
                         rows.iter().map(|&r| (r as usize * stride + offsets[f]) as u32).collect();
                     let mut sums = vec![0; rows.len() * width];
                     mvm_i16(&x, &at, &packed[f], &mut sums);
-                    clips += convert_rows(&sums, &rows, block.scale, None, &grids, &gains[f], &mut want);
+                    clips += convert_rows(&sums, &own, block.scale, None, &grids, &gains[f], &mut want);
                 }
                 let mut got = vec![0; want.len()];
                 // SAFETY: AVX-512 is there (checked above); shapes as in `read_rows`.

@@ -156,6 +156,44 @@ pub(super) fn digit_rows(x: &[i32], stride: usize, slices: &[Digit], padded: usi
     }
 }
 
+/// See [`super::digits_of`].
+#[inline(always)]
+pub(super) fn digits_of(
+    x: &[i32],
+    stride: usize,
+    slices: &[Digit],
+    rows: &[u32],
+    padded: usize,
+    out: &mut [i16],
+) {
+    for (&row, out) in rows.iter().zip(out.chunks_exact_mut(padded)) {
+        let (vector, slice) = (row as usize / slices.len(), row as usize % slices.len());
+        digits(&x[vector * stride..][..stride], slices[slice], &mut out[..stride]);
+    }
+}
+
+/// See [`super::fold_listed`].
+#[inline(always)]
+pub(super) fn fold_listed(codes: &[i32], rows: &[u32], gains: &[i32], width: usize, sums: &mut [i64]) {
+    for (&row, codes) in rows.iter().zip(codes.chunks_exact(width)) {
+        let (vector, slice) = (row as usize / gains.len(), row as usize % gains.len());
+        let gain = gains[slice];
+        for (sum, &code) in sums[vector * width..][..width].iter_mut().zip(codes) {
+            *sum += i64::from(gain) * i64::from(code);
+        }
+    }
+}
+
+/// See [`super::or_rows`].
+#[inline(always)]
+pub(super) fn or_rows(x: &[i32], stride: usize, runs: &[(usize, usize)], out: &mut [u32]) {
+    for (x, out) in x.chunks_exact(stride).zip(out.chunks_exact_mut(runs.len())) {
+        for (&(start, end), out) in runs.iter().zip(out) {
+            *out = x[start..end].iter().fold(0, |a, &v| a | v as u32);
+        }
+    }
+}
+
 /// Normal deviates of many rows of whole quads, each with a draw index and a first quad of its own.
 #[inline(always)]
 pub(super) fn normal_rows(
