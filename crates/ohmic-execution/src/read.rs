@@ -625,7 +625,11 @@ mod tests {
                                 let program = program(
                                     &design,
                                     &plan,
-                                    Periphery { sigma_lsb, skipping, arithmetic },
+                                    Periphery {
+                                        sigma_lsb: case.sigma_lsb,
+                                        skipping: case.skipping,
+                                        arithmetic,
+                                    },
                                     &seen,
                                 );
                                 assert_eq!(program.is_narrow(), arithmetic == Arithmetic::Chosen);

@@ -163,7 +163,7 @@ mod tests {
                 let (mut want, mut clips) = (vec![0; reads * width], 0);
                 for f in 0..packed.len() {
                     let at: Vec<u32> =
-                        rows.iter().map(|&r| (r as usize * stride + offsets[f]) as u32).collect();
+                        own.iter().map(|&r| (r as usize * stride + offsets[f]) as u32).collect();
                     let mut sums = vec![0; rows.len() * width];
                     mvm_i16(&x, &at, &packed[f], &mut sums);
                     clips += convert_rows(&sums, &own, block.scale, None, &grids, &gains[f], &mut want);
