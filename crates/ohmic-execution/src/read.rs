@@ -3,8 +3,8 @@
 use crate::program::{BlockProgram, Cells, LayerProgram, Occupied};
 use ohmic_hardware::dac::{InputSlice, Part};
 use ohmic_numerics::kernel::{
-    Active, Digit, DigitPart, Fused, add_squares, convert_rows, deviate_rows, digit_rows, digits, digits_of,
-    fold_listed, fold_rows, mvm_i16, or_rows, read_rows,
+    Active, Digit, DigitPart, Fused, Weighed, add_squares, convert_rows, deviate_rows, digit_rows, digits,
+    digits_of, fold_listed, fold_rows, mvm_i16, or_rows, read_rows, weigh_rows,
 };
 use ohmic_numerics::{Noise, Purpose, Site};
 
@@ -121,7 +121,9 @@ fn multiply_tile(
     let slices = program.slices.len();
     let rows = count * slices;
     occupied_bits(program, vectors, scratch);
-    if program.is_narrow() {
+    // fused reads cut the digits of their own rows
+    let has_plain_reads = program.is_exact() || program.blocks.iter().any(|b| is_noisy(program, b, noise));
+    if program.is_narrow() && has_plain_reads {
         cut_digits(program, vectors, &mut scratch.digits);
     }
     // an input has at most 16 bits
@@ -375,31 +377,24 @@ fn combine(
     y: &mut [f64],
     outputs: usize,
 ) {
-    for (v, (folded, y)) in folded.chunks_exact(width).zip(y.chunks_exact_mut(outputs)).enumerate() {
-        let y = &mut y[block.outputs.clone()];
-        for readout in &block.readouts {
-            let step = program.step(readout.range);
-            match &readout.shared_gain {
-                Some(gains) => {
-                    for (row, &code) in folded[readout.columns.clone()].iter().enumerate() {
-                        for (y, &gain) in y.iter_mut().zip(gains.row(row)) {
-                            *y += step * (gain * code) as f64;
-                        }
-                    }
-                }
-                None => {
-                    for (y, &code) in y.iter_mut().zip(&folded[readout.columns.clone()]) {
-                        *y += step * code as f64;
-                    }
-                }
-            }
-        }
-        if !block.input_sum_scale.is_empty() {
-            let rows = block.first_row..block.first_row + block.rows;
-            let sum: i64 = vectors.x[v * vectors.stride..][rows].iter().map(|&x| i64::from(x)).sum();
-            for (y, &scale) in y.iter_mut().zip(&block.input_sum_scale) {
-                *y += (scale * sum) as f64;
-            }
+    let parts: Vec<Weighed<'_>> = block
+        .readouts
+        .iter()
+        .map(|r| Weighed {
+            first: r.columns.start,
+            columns: r.columns.len(),
+            step: program.step(r.range),
+            shared: r.shared_gain.as_ref().map(|g| g.as_slice()),
+        })
+        .collect();
+    weigh_rows(folded, width, &parts, block.outputs.start, outputs, y);
+    if block.input_sum_scale.is_empty() {
+        return;
+    }
+    for (x, y) in vectors.iter().zip(y.chunks_exact_mut(outputs)) {
+        let sum: i64 = x[block.first_row..][..block.rows].iter().map(|&x| i64::from(x)).sum();
+        for (y, &scale) in y[block.outputs.clone()].iter_mut().zip(&block.input_sum_scale) {
+            *y += (scale * sum) as f64;
         }
     }
 }

@@ -58,6 +58,28 @@ pub(super) unsafe fn mvm_i16(x: &[i16], rows: &[u32], g: &PackedI16, out: &mut [
     }
 }
 
+/// `sum += g · x` for pairs of 16-bit integers, the pair of `x` broadcast from memory.
+///
+/// PERF: the compiler turns the intrinsic into a multiplication and an addition (it tunes for latency,
+/// and there are two dozen chains here); as an instruction it is half as many operations.
+///
+/// # Safety
+/// The CPU has AVX-512 VNNI; `x` points at four readable bytes.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
+unsafe fn multiply_add(sum: &mut __m512i, g: __m512i, x: *const i32) {
+    // SAFETY: reads four bytes at `x` and nothing else, see above.
+    unsafe {
+        std::arch::asm!(
+            "vpdpwssd {sum}, {g}, dword ptr [{x}]{{1to16}}",
+            sum = inout(zmm_reg) *sum,
+            g = in(zmm_reg) g,
+            x = in(reg) x,
+            options(pure, readonly, nostack, preserves_flags),
+        );
+    }
+}
+
 /// `M` reads by `N` panels, all sums in registers.
 ///
 /// # Safety
@@ -83,9 +105,8 @@ unsafe fn tile<const M: usize, const N: usize>(
         for k in 0..pairs {
             let g: [__m512i; N] = std::array::from_fn(|j| _mm512_loadu_si512(g[j].add(k * 32).cast()));
             for i in 0..M {
-                let x = _mm512_set1_epi32(x[i].add(k).read_unaligned());
                 for j in 0..N {
-                    sums[i][j] = _mm512_dpwssd_epi32(sums[i][j], x, g[j]);
+                    multiply_add(&mut sums[i][j], g[j], x[i].add(k));
                 }
             }
         }
@@ -204,9 +225,8 @@ unsafe fn fused<const M: usize, const N: usize>(
             for k in 0..packed.pairs {
                 let g: [__m512i; N] = std::array::from_fn(|j| _mm512_loadu_si512(g[j].add(k * 32).cast()));
                 for i in 0..M {
-                    let x = _mm512_set1_epi32(x[i].add(k).read_unaligned());
                     for j in 0..N {
-                        sums[i][j] = _mm512_dpwssd_epi32(sums[i][j], x, g[j]);
+                        multiply_add(&mut sums[i][j], g[j], x[i].add(k));
                     }
                 }
             }

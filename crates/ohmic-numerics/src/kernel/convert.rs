@@ -193,6 +193,39 @@ pub fn fold_listed(codes: &[i32], rows: &[u32], gains: &[i32], width: usize, sum
     fold_listed_at(level(), codes, rows, gains, width, sums);
 }
 
+/// Columns of folded codes and what they are worth.
+#[derive(Clone, Copy, Debug)]
+pub struct Weighed<'a> {
+    /// First column.
+    pub first: usize,
+    /// Number of columns.
+    pub columns: usize,
+    /// What one code is worth.
+    pub step: f64,
+    /// `None`: one column an output. `Some`: each column serves all outputs, with these gains, `columns × outputs`.
+    pub shared: Option<&'a [i64]>,
+}
+
+by_level! {
+    fn weigh_at(sums: &[i64], width: usize, parts: &[Weighed<'_>], first: usize, stride: usize, y: &mut [f64]) -> () = scalar::weigh_rows
+}
+
+/// Adds `step · code` of every part to the outputs from `first` on of every row of `y` (`stride` long).
+///
+/// # Panics
+/// As many rows of `width` in `sums` as rows in `y`; parts lie within both.
+pub fn weigh_rows(
+    sums: &[i64],
+    width: usize,
+    parts: &[Weighed<'_>],
+    first: usize,
+    stride: usize,
+    y: &mut [f64],
+) {
+    assert_eq!(sums.len() / width, y.len() / stride, "one row of sums a row of answers");
+    weigh_at(level(), sums, width, parts, first, stride, y);
+}
+
 by_level! {
     fn or_rows_at(x: &[i32], stride: usize, runs: &[(usize, usize)], out: &mut [u32]) -> () = scalar::or_rows
 }

@@ -47,8 +47,8 @@ mod normal;
 mod scalar;
 
 pub use convert::{
-    Digit, DigitPart, Grids, add_squares, convert_rows, deviate_rows, digit_rows, digits, digits_of,
-    fold_listed, fold_rows, or_rows,
+    Digit, DigitPart, Grids, Weighed, add_squares, convert_rows, deviate_rows, digit_rows, digits, digits_of,
+    fold_listed, fold_rows, or_rows, weigh_rows,
 };
 pub use fused::{Active, Fused, read_rows};
 pub use gemm::{Op, gemm_f32};

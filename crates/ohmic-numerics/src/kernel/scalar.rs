@@ -4,7 +4,7 @@
 //! with wider vectors switched on. They use additions, multiplications, roundings and square roots
 //! only (never fused), so every form gives the same bits.
 
-use super::{Digit, DigitPart, Grids, PackedI16};
+use super::{Digit, DigitPart, Grids, PackedI16, Weighed};
 use crate::noise::{philox4x32_10, quad_normals};
 
 /// `out[r][c] = sum over k of x[rows[r] + k] · g[k][c]`, wrapping in 32 bits.
@@ -180,6 +180,41 @@ pub(super) fn fold_listed(codes: &[i32], rows: &[u32], gains: &[i32], width: usi
         let gain = gains[slice];
         for (sum, &code) in sums[vector * width..][..width].iter_mut().zip(codes) {
             *sum += i64::from(gain) * i64::from(code);
+        }
+    }
+}
+
+/// See [`super::weigh_rows`].
+#[inline(always)]
+pub(super) fn weigh_rows(
+    sums: &[i64],
+    width: usize,
+    parts: &[Weighed<'_>],
+    first: usize,
+    stride: usize,
+    y: &mut [f64],
+) {
+    for (sums, y) in sums.chunks_exact(width).zip(y.chunks_exact_mut(stride)) {
+        for part in parts {
+            match part.shared {
+                None => {
+                    let y = &mut y[first..][..part.columns];
+                    for (y, &sum) in y.iter_mut().zip(&sums[part.first..][..part.columns]) {
+                        *y += part.step * sum as f64;
+                    }
+                }
+                Some(gains) => {
+                    let outputs = gains.len() / part.columns;
+                    let y = &mut y[first..][..outputs];
+                    for (&sum, gains) in
+                        sums[part.first..][..part.columns].iter().zip(gains.chunks_exact(outputs))
+                    {
+                        for (y, &gain) in y.iter_mut().zip(gains) {
+                            *y += part.step * (gain * sum) as f64;
+                        }
+                    }
+                }
+            }
         }
     }
 }
