@@ -75,9 +75,8 @@ pub(crate) fn apply(
             multiply(group, Vectors { x: &x, k, stride, first_draw }, &mut y, samples);
             for c in 0..n {
                 let output = group * n + c;
-                for (p, out) in out[output * positions..][..positions].iter_mut().enumerate() {
-                    *out = layer.dequantize(y[p * n + c], output);
-                }
+                let column = y[c..].iter().step_by(n).copied();
+                layer.dequantize_all(column, output, &mut out[output * positions..][..positions]);
             }
         }
     }

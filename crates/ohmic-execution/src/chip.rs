@@ -26,6 +26,8 @@ pub(crate) struct ChipLayer {
     pub(crate) program: Option<LayerProgram>,
     /// Summed conductance of every row in siemens, blocks one after the other.
     pub(crate) row_conductance: Vec<f64>,
+    /// Whether every cell sits on its target and neither reads nor conversions draw noise.
+    pub(crate) quiet: bool,
 }
 
 /// Whether fast paths that cannot change a result may be taken.
@@ -66,6 +68,12 @@ impl<'a> Chip<'a> {
             .collect()
     }
 
+    /// Whether nothing random happened or can happen: every cell sits exactly on its target, no cell can be
+    /// faulty, reads and conversions are quiet. All instances of such a chip are the same.
+    pub fn is_quiet(&self) -> bool {
+        self.design.hardware.faults().is_none() && self.layers.iter().flatten().all(|l| l.quiet)
+    }
+
     /// Names of the layers that run on the lossless shortcut.
     pub fn lossless_layers(&self) -> Vec<&str> {
         self.layers
@@ -88,10 +96,12 @@ fn program_layer(
     let mut seen = Vec::with_capacity(plan.blocks.len());
     let mut row_conductance = Vec::new();
     let mut quiet = design.hardware.adc().sigma_lsb() <= 0.0;
+    let mut on_target = true;
     for (block, encoded) in plan.blocks.iter().zip(&layer.encoded) {
         let cells = program_block(design, id, plan, block, encoded, noise)?;
         row_conductance.extend(cells.row_conductance);
         quiet &= cells.seen.variance.as_slice().is_empty();
+        on_target &= cells.on_target;
         seen.push(cells.seen);
     }
     let lossless = quiet
@@ -105,6 +115,7 @@ fn program_layer(
     Ok(ChipLayer {
         program: (!lossless).then(|| program(layer, plan, Periphery::of(design.hardware), &seen)),
         row_conductance,
+        quiet: quiet && on_target,
     })
 }
 
@@ -149,6 +160,7 @@ fn is_lossless(plan: &LayerPlan, block: &Block, encoded: &Encoded, layer: &Layer
 
 struct Programmed {
     seen: Seen,
+    on_target: bool,
     row_conductance: Vec<f64>,
 }
 
@@ -169,6 +181,7 @@ fn program_block(
     let site = Site { layer: id.0, block: block.id.0 };
     let read_noise = device.read_noise();
     let mut first = 0u32;
+    let mut on_target = true;
     let mut row_conductance = vec![0f64; rows];
     let mut program_plane = |plane: &Mat<u16>| -> Result<(Mat<f64>, Option<Mat<f64>>), Error> {
         let targets: Vec<f32> =
@@ -186,6 +199,7 @@ fn program_block(
             });
         }
         first += g.len() as u32;
+        on_target &= g.iter().zip(&targets).all(|(g, target)| g.to_bits() == target.to_bits());
         for (sum, g) in row_conductance.iter_mut().zip(g.chunks_exact(plane.cols())) {
             *sum += g.iter().map(|&g| f64::from(g)).sum::<f64>();
         }
@@ -227,5 +241,5 @@ fn program_block(
             Mat::default()
         },
     };
-    Ok(Programmed { seen, row_conductance })
+    Ok(Programmed { seen, on_target, row_conductance })
 }

@@ -201,6 +201,9 @@ pub(crate) struct Occupied {
 }
 
 impl Occupied {
+    /// Every bit that there can be.
+    pub(crate) const ANYTHING: Self = Self { bits: u32::MAX, positive: u32::MAX, negative: u32::MAX };
+
     /// Of all the inputs.
     pub(crate) fn of(x: &[i32]) -> Self {
         let mut all = Self::default();

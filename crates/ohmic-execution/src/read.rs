@@ -233,6 +233,11 @@ pub(crate) fn occupied_bits(program: &LayerProgram, vectors: Vectors<'_>, scratc
         occupied.extend(bits.iter().map(|&b| Occupied::of_bits(b)));
         return;
     }
+    if program.is_exact() && program.slices.len() == 1 {
+        // one product a vector: looking for vectors of zeros costs more than it saves
+        occupied.resize(vectors.count() * program.fragments.len(), Occupied::ANYTHING);
+        return;
+    }
     for x in vectors.iter() {
         occupied.extend(program.fragments.iter().map(|f| Occupied::of(&x[f.rows.clone()])));
     }

@@ -109,6 +109,15 @@ impl QuantizedMvm {
         ((accumulator + self.bias[output] as f64) * step) as f32
     }
 
+    /// The values of many accumulators of one output, see [`Self::dequantize`].
+    pub fn dequantize_all(&self, accumulators: impl Iterator<Item = f64>, output: usize, out: &mut [f32]) {
+        let step = f64::from(self.input_step) * f64::from(self.weight_step[output]);
+        let bias = self.bias[output] as f64;
+        for (out, accumulator) in out.iter_mut().zip(accumulators) {
+            *out = ((accumulator + bias) * step) as f32;
+        }
+    }
+
     /// Outputs over all groups.
     pub fn outputs(&self) -> usize {
         self.weight_step.len()
