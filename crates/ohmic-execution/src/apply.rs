@@ -64,6 +64,7 @@ pub(crate) fn apply(
     let sample_len = input.shape.len();
     let mut x = vec![0i32; positions * stride];
     let mut y = vec![0f64; positions * n];
+    let scales: Vec<_> = (0..outputs).map(|c| layer.output_scale(c)).collect();
     for sample in 0..input.batch {
         let integers = &integers[sample * sample_len..][..sample_len];
         let out = &mut out[sample * outputs * positions..][..outputs * positions];
@@ -73,10 +74,12 @@ pub(crate) fn apply(
             let first_draw = ((first_sample + sample) * positions) as u32;
             let samples = Samples { first: sample, count: 1, integers };
             multiply(group, Vectors { x: &x, k, stride, first_draw }, &mut y, samples);
-            for c in 0..n {
-                let output = group * n + c;
-                let column = y[c..].iter().step_by(n).copied();
-                layer.dequantize_all(column, output, &mut out[output * positions..][..positions]);
+            let out = &mut out[group * n * positions..][..n * positions];
+            let scales = &scales[group * n..][..n];
+            for (p, y) in y.chunks_exact(n).enumerate() {
+                for (c, (&y, scale)) in y.iter().zip(scales).enumerate() {
+                    out[c * positions + p] = scale.value(y);
+                }
             }
         }
     }

@@ -73,6 +73,21 @@ pub struct QuantizeOptions {
     pub input_range: InputRange,
 }
 
+/// Bias and step of one output.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct OutputScale {
+    bias: f64,
+    step: f64,
+}
+
+impl OutputScale {
+    /// The value of an accumulator.
+    #[inline]
+    pub fn value(self, accumulator: f64) -> f32 {
+        ((accumulator + self.bias) * self.step) as f32
+    }
+}
+
 impl QuantizedMvm {
     /// The quantizer of the inputs.
     pub fn input_quantizer(&self) -> Uniform {
@@ -105,16 +120,14 @@ impl QuantizedMvm {
     /// Every engine uses this function, so that equal accumulators give equal bits.
     #[inline]
     pub fn dequantize(&self, accumulator: f64, output: usize) -> f32 {
-        let step = f64::from(self.input_step) * f64::from(self.weight_step[output]);
-        ((accumulator + self.bias[output] as f64) * step) as f32
+        self.output_scale(output).value(accumulator)
     }
 
-    /// The values of many accumulators of one output, see [`Self::dequantize`].
-    pub fn dequantize_all(&self, accumulators: impl Iterator<Item = f64>, output: usize, out: &mut [f32]) {
-        let step = f64::from(self.input_step) * f64::from(self.weight_step[output]);
-        let bias = self.bias[output] as f64;
-        for (out, accumulator) in out.iter_mut().zip(accumulators) {
-            *out = ((accumulator + bias) * step) as f32;
+    /// What turns accumulators of an output into values, see [`Self::dequantize`].
+    pub fn output_scale(&self, output: usize) -> OutputScale {
+        OutputScale {
+            bias: self.bias[output] as f64,
+            step: f64::from(self.input_step) * f64::from(self.weight_step[output]),
         }
     }
 
