@@ -1,7 +1,7 @@
 //! Results are the same bits for any number of threads, any batch size and any cut of a data set;
 //! every random effect is on, so that each has its address.
 
-#![allow(missing_docs)]
+#![allow(missing_docs, clippy::unwrap_used)]
 
 use ohmic_execution::{Chip, Design, RunOptions, SetRun, Shortcuts};
 use ohmic_network::data::DataSet;

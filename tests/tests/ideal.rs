@@ -2,7 +2,7 @@
 //! integer matrix product bit for bit, for every encoding, slicing, tiling, fragment size and input
 //! coding (`docs/physics`), whether shortcuts are taken or every read is computed.
 
-#![allow(clippy::float_cmp, missing_docs)]
+#![allow(clippy::float_cmp, missing_docs, clippy::unwrap_used)]
 
 use ohmic_execution::Shortcuts;
 use ohmic_network::Shape;

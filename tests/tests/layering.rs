@@ -1,5 +1,7 @@
 //! A crate uses only crates that stand above it: read from `cargo metadata`, dev-dependencies left out.
 
+#![allow(missing_docs, clippy::unwrap_used)]
+
 use std::collections::BTreeMap;
 use std::process::Command;
 

@@ -1,7 +1,7 @@
 //! Execution against the plain specification: `docs/physics` written down cell by cell in f64, with
 //! nothing shared but the parts themselves (device, encoding, drivers) and the addresses of draws.
 
-#![allow(clippy::float_cmp, missing_docs)]
+#![allow(clippy::float_cmp, missing_docs, clippy::unwrap_used)]
 
 use ohmic_execution::{Chip, Design, Probe, Shortcuts};
 use ohmic_hardware::dac::InputSign;

@@ -152,7 +152,7 @@ by_level! {
 /// `stride <= padded`, whole rows on both sides, `bits <= 15`, `shift < 32`.
 pub fn digit_rows(x: &[i32], stride: usize, slices: &[Digit], padded: usize, out: &mut [i16]) {
     assert!(
-        stride > 0 && stride <= padded && x.len() % stride == 0,
+        stride > 0 && stride <= padded && x.len().is_multiple_of(stride),
         "vectors of {stride} in rows of {padded}"
     );
     assert_eq!(out.len(), x.len() / stride * slices.len() * padded, "one row a slice");
@@ -170,7 +170,7 @@ by_level! {
 /// `stride <= padded`, every row has its vector in `x`, `out` holds one row each, digits as there.
 pub fn digits_of(x: &[i32], stride: usize, slices: &[Digit], rows: &[u32], padded: usize, out: &mut [i16]) {
     assert!(
-        stride > 0 && stride <= padded && x.len() % stride == 0,
+        stride > 0 && stride <= padded && x.len().is_multiple_of(stride),
         "vectors of {stride} in rows of {padded}"
     );
     let most = x.len() / stride * slices.len();
@@ -236,7 +236,7 @@ by_level! {
 /// Runs lie within `stride`; whole vectors in `x`, one entry each in `out`.
 pub fn or_rows(x: &[i32], stride: usize, runs: &[(usize, usize)], out: &mut [u32]) {
     assert!(
-        stride > 0 && x.len() % stride == 0 && out.len() == x.len() / stride * runs.len(),
+        stride > 0 && x.len().is_multiple_of(stride) && out.len() == x.len() / stride * runs.len(),
         "one entry a run"
     );
     assert!(runs.iter().all(|&(start, end)| start <= end && end <= stride), "runs within {stride}");

@@ -5,6 +5,8 @@
 #![allow(unsafe_code)]
 // tiles of registers read best by index, and kernels take what they need as plain arguments
 #![allow(clippy::needless_range_loop, clippy::too_many_arguments)]
+// codes are integers held in f32: they are equal or they are not
+#![allow(clippy::float_cmp)]
 
 /// Compiles one body three times, with wider vectors switched on, and calls the one of its `level`.
 /// The body must be `inline(always)` and give the same bits at any vector width.
