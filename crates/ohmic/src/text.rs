@@ -104,7 +104,7 @@ pub(crate) fn digits(value: f64) -> String {
     let size = value.abs();
     match size {
         0.0 => "0".to_owned(),
-        _ if size >= 1e6 || size < 1e-3 => format!("{value:.2e}"),
+        _ if !(1e-3..1e6).contains(&size) => format!("{value:.2e}"),
         _ if size >= 100.0 => format!("{value:.0}"),
         _ if size >= 10.0 => format!("{value:.1}"),
         _ if size >= 1.0 => format!("{value:.2}"),
