@@ -205,7 +205,7 @@ pub const COLUMNS: &[(&str, &str, &str, &str)] = &[
     ),
     (
         "area",
-        "m²",
+        "m2",
         "area of the crossbars, macros, tiles and chips in use",
         "sum instances · area of a component",
     ),
@@ -223,7 +223,7 @@ pub const COLUMNS: &[(&str, &str, &str, &str)] = &[
     ),
     (
         "gops_per_mm2",
-        "GOPS/mm²",
+        "GOPS/mm2",
         "operations per second and area of the pipeline",
         "operations / interval / area",
     ),
@@ -240,7 +240,7 @@ pub const COLUMNS: &[(&str, &str, &str, &str)] = &[
         "energy of one inference spent in a component, its leakage included",
         "events · unit cost + leakage · interval",
     ),
-    ("area:", "m²", "area of all instances of a component", "instances · area"),
+    ("area:", "m2", "area of all instances of a component", "instances · area"),
     (
         "snr_db:",
         "dB",

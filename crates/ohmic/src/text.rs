@@ -84,7 +84,7 @@ pub(crate) fn quantity(value: f64, unit: &str) -> String {
     if !value.is_finite() {
         return format!("{value} {unit}").trim_end().to_owned();
     }
-    if unit == "m2" || unit == "m²" {
+    if unit == "m2" {
         // prefixes of squares mislead: say mm2 or um2
         let (scale, name) = if value.abs() >= 1e-8 { (1e6, "mm2") } else { (1e12, "um2") };
         return format!("{} {name}", digits(value * scale));
