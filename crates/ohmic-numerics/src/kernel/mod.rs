@@ -1,6 +1,6 @@
 //! The arithmetic that decides speed, and the only `unsafe` of the workspace.
 //!
-//! [`scalar`](mod@scalar) is the specification; every other form gives the same bits and is tested
+//! `scalar.rs` is the specification; every other form gives the same bits and is tested
 //! against it. The level is chosen once for the process, see [`level`].
 #![allow(unsafe_code)]
 // tiles of registers read best by index, and kernels take what they need as plain arguments
