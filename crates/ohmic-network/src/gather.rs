@@ -234,7 +234,7 @@ impl Gather {
         self.gather_rows(sample, group, positions, self.k(), out);
     }
 
-    /// The same with vectors `stride >= k` apart; what lies between them is left as it is.
+    /// The same with vectors `stride >= k` apart; what lies between them has no meaning.
     ///
     /// # Panics
     /// `out.len() == positions.len() * stride`.
@@ -262,8 +262,18 @@ impl Gather {
                     for c in 0..channels {
                         let plane = &sample[(group * channels + c) * height * width..][..height * width];
                         for y in 0..kh {
-                            let target = &mut row[(c * kh + y) * kw..][..kw];
+                            let at = (c * kh + y) * kw;
                             let sy = top + (y * w.dilation[0]) as isize;
+                            // eight at once where there is room: what is too much is written over by the
+                            // next kernel row, or lies behind the vector
+                            if inside && kw <= 8 && at + 8 <= row.len() && sy >= 0 && sy < height as isize {
+                                let from = sy as usize * width + left as usize;
+                                if let Some(source) = plane.get(from..from + 8) {
+                                    row[at..at + 8].copy_from_slice(source);
+                                    continue;
+                                }
+                            }
+                            let target = &mut row[at..at + kw];
                             if sy < 0 || sy >= height as isize {
                                 target.fill(T::default());
                             } else if inside {
