@@ -120,7 +120,7 @@ fn one_run_shows_hardware_layers_accuracy_and_cost() {
     let accuracy = text.find("accuracy, this hardware").expect("the accuracy");
     let cost = text.find("energy per inference").expect("the cost");
     assert!(hardware < layers && layers < accuracy && accuracy < cost, "{text}");
-    assert!(!text.contains("near chance"), "{text}");
+    assert!(!text.contains("has collapsed"), "{text}");
     for file in ["results.csv", "results.json", "results.parquet", "resolved.toml"] {
         assert!(Path::new(&out).join(file).exists(), "{file}");
     }
@@ -155,7 +155,7 @@ fn a_run_near_chance_names_the_layer_that_broke() {
         "--set",
         "device.sigma_ln=2.0",
     ]);
-    assert!(text.contains("accuracy is near chance") && text.contains("broke first"), "{text}");
+    assert!(text.contains("accuracy has collapsed") && text.contains("broke first"), "{text}");
 }
 
 #[test]
@@ -389,4 +389,21 @@ fn the_kept_sweeps_are_right() {
         }
     }
     assert!(sweeps >= 5, "{sweeps}");
+}
+
+#[test]
+fn results_are_never_written_over() {
+    let dir = tempfile::tempdir().unwrap();
+    let out = dir.path().join("run");
+    let out = out.to_str().unwrap();
+    for command in ["run", "cost"] {
+        let common =
+            ["--hardware", "generic_reram", "--network", "mlp-glyphs", "--images", "20", "--out", out];
+        let args: Vec<&str> = [command].into_iter().chain(common).collect();
+        if command == "run" {
+            assert!(ohmic(&args).status.success());
+        }
+        refused(&args, &["holds results already", "--out"]);
+    }
+    assert!(std::path::Path::new(out).join("results.csv").exists());
 }

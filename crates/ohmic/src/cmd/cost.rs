@@ -1,6 +1,6 @@
 //! `ohmic cost`: energy by component and layer, latency and area.
 
-use super::run::measure;
+use super::run::{measure, refuse_results, write};
 use super::single;
 use crate::answer::Answer;
 use crate::args::RunArgs;
@@ -12,6 +12,9 @@ use ohmic_sweep::{Case, Simulation};
 use serde_json::{Value, json};
 
 pub(crate) fn run(args: &RunArgs) -> Result<Answer> {
+    if let Some(out) = &args.out {
+        refuse_results(out)?;
+    }
     let mut point = single::run_point(args)?;
     point.trials = 1;
     let simulation = Simulation::default();
@@ -29,7 +32,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<Answer> {
             ]
         })
         .collect();
-    let text = format!(
+    let mut text = format!(
         "{} on {}, mean over {} images of {}\n\n{}\n{}\n{}",
         case.network.name,
         case.hardware.name(),
@@ -39,6 +42,9 @@ pub(crate) fn run(args: &RunArgs) -> Result<Answer> {
         text::columns(&["layer", "energy", "time", "crossbars"], &rows),
         events(&measured)
     );
+    if let Some(out) = &args.out {
+        text.push_str(&write(out, &case, &simulation, std::slice::from_ref(&measured.record))?);
+    }
     Ok(Answer::done(text, to_json(&case, &measured)))
 }
 

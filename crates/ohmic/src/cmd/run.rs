@@ -17,6 +17,9 @@ use std::path::Path;
 const BROKEN_DB: f64 = 6.0;
 
 pub(crate) fn run(args: &RunArgs) -> Result<Answer> {
+    if let Some(out) = &args.out {
+        refuse_results(out)?;
+    }
     let point = single::run_point(args)?;
     let simulation = Simulation::default();
     let case = single::case(&simulation, &point)?;
@@ -144,14 +147,22 @@ fn broken_layer(case: &Case, all: &[Measured]) -> Option<String> {
     let classes = case.network.nodes.last()?.shape.len();
     let chance = 1.0 / classes as f64;
     let digital = case.digital.integer_accuracy?;
+    let float = case.digital.float_accuracy.unwrap_or(digital);
+    if float > digital + 0.1 {
+        return Some(format!(
+            "exact integers already lose {} of the float network's {}: the precision (`precision.weight_bits`, \
+             `precision.input_bits`) costs it before any analog part does",
+            percent(float - digital),
+            percent(float)
+        ));
+    }
     // a third of the way from chance to what the integers achieve
     if accuracy > chance + (digital - chance) / 3.0 {
         return None;
     }
     if digital < chance + 0.1 {
         return Some(format!(
-            "accuracy is near chance ({}) already in exact integers ({}): the network, its data or its precision, not the \
-             analog part",
+            "accuracy is near chance ({}) already in exact integers ({}): the network or its data, not the analog part",
             percent(chance),
             percent(digital)
         ));
@@ -160,27 +171,44 @@ fn broken_layer(case: &Case, all: &[Measured]) -> Option<String> {
     let snr = |l: &ohmic_metrics::LayerMetrics| l.snr_db.unwrap_or(f64::INFINITY);
     let broken = first.layers.iter().find(|l| snr(l) < BROKEN_DB);
     let layer = broken.or_else(|| first.layers.iter().min_by(|a, b| snr(a).total_cmp(&snr(b))))?;
-    let why = if layer.clip_rate > 0.01 {
+    // clipping a conversion in twenty is reason enough; less may be a side effect of the cells' spread
+    let why = if layer.clip_rate > 0.05 {
         format!(
-            "{} of its conversions clip: more `adc.bits`, a wider `adc.range`, or fewer `crossbar.rows_per_read`",
+            "{} of its conversions clip: another `adc.range`, or fewer `crossbar.rows_per_read`, and see whether it stays",
             percent(layer.clip_rate)
         )
     } else {
-        "its conversions do not clip: rounding (`adc.bits`) or the cells themselves (`[device]`, `[fault]`) drown the signal; \
-         set device.kind to \"ideal\", then adc.kind, to see which"
-            .to_owned()
+        format!(
+            "{} of its conversions clip, so look at the spread of the cells (`[device]`, `[fault]`), converter noise and \
+             rounding (`adc.sigma_lsb`, `adc.bits`): set one after the other to nothing, to see which",
+            percent(layer.clip_rate)
+        )
     };
     let verb = if broken.is_some() { "broke first" } else { "is the weakest" };
     Some(format!(
-        "accuracy is near chance ({}): layer `{}` {verb}, with {} against the exact answer; {why}",
+        "accuracy has collapsed to {} ({} in exact integers, {} by chance): layer `{}` {verb}, with {} against the exact \
+         answer; {why}",
+        percent(accuracy),
+        percent(digital),
         percent(chance),
         layer.name,
         decibel(snr(layer))
     ))
 }
 
+/// Refuses a folder that holds results already, before anything runs.
+pub(crate) fn refuse_results(out: &Path) -> Result<()> {
+    match ["manifest.json", "journal.jsonl", "results.csv"].into_iter().find(|name| out.join(name).exists()) {
+        Some(name) => Err(anyhow!(
+            "`{}` holds results already ({name}); give `--out` another folder, or remove this one",
+            out.display()
+        )),
+        None => Ok(()),
+    }
+}
+
 /// Writes the records, as of a sweep of one point.
-fn write(out: &Path, case: &Case, simulation: &Simulation, records: &[Record]) -> Result<String> {
+pub(crate) fn write(out: &Path, case: &Case, simulation: &Simulation, records: &[Record]) -> Result<String> {
     let mut columns = vec![ohmic_results::Column::new("trial", "", "chip instance, from 0")];
     columns.extend(simulation.columns(&[case]));
     let rows: Vec<Record> = records
