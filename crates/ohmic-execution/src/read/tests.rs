@@ -1,0 +1,272 @@
+//! Reads by kernels against the plain form, and the exact program against integer sums.
+
+use super::*;
+use crate::design::{Arithmetic, LayerDesign, Periphery, Seen, exact_program, program};
+use crate::program::lay_out;
+use ohmic_hardware::dac::Skipping;
+use ohmic_hardware::{Encoded, Gain, Readout, Sign};
+use ohmic_mapping::{Block, BlockId, LayerPlan};
+use ohmic_network::quantization::QuantizedMvm;
+use ohmic_network::{Gather, LayerId};
+use ohmic_numerics::{Mat, Seed, Uniform};
+
+struct Case {
+    k: usize,
+    n: usize,
+    rows: usize,
+    per_read: usize,
+    slices: Vec<InputSlice>,
+    low: i32,
+    high: i32,
+    skipping: Skipping,
+    sigma_lsb: f32,
+    read_noise: f64,
+    spread: f64,
+    converter: bool,
+}
+
+fn draw(purpose: u32, i: usize, range: i64) -> i64 {
+    let at = Site { layer: 9, block: purpose };
+    i64::from(Noise::new(Seed(11)).bits(Purpose::Data, at, 0, i as u32)) % range
+}
+
+/// Three wide readouts (one with a gain per fragment) and one shared, on levels that need not be whole.
+fn build(case: &Case) -> (LayerDesign, LayerPlan, Vec<Seen>) {
+    let weights = Mat::from_fn(case.k, case.n, |r, c| draw(1, r * case.n + c, 15) as i32 - 7);
+    let mut fragments = Vec::new();
+    let mut blocks = Vec::new();
+    for start in (0..case.k).step_by(case.rows) {
+        let end = (start + case.rows).min(case.k);
+        fragments.extend((start..end).step_by(case.per_read).map(|f| f..(f + case.per_read).min(end)));
+        blocks.push(Block {
+            id: BlockId(blocks.len() as u32),
+            group: 0,
+            rows: start..end,
+            outputs: 0..case.n,
+            crossbar: blocks.len() as u32,
+            first_row: 0,
+            first_col: 0,
+            columns: 3 * case.n + 1,
+        });
+    }
+    let (laid, padded) = lay_out(&fragments);
+    let grids = if case.converter {
+        vec![
+            Some(Uniform::unsigned(5, 1.3)),
+            Some(Uniform::unsigned(7, 1.0)),
+            Some(Uniform::signed(6, 0.7)),
+            Some(Uniform::unsigned(7, 1.0)),
+        ]
+    } else {
+        vec![None; 4]
+    };
+    let mut encoded = Vec::new();
+    let mut seen = Vec::new();
+    for block in &blocks {
+        let rows = block.rows.len();
+        let plane = |p: usize, cols: usize| {
+            Mat::from_fn(rows, cols, |r, c| draw(2, (p * 1000 + r) * 100 + c, 4) as u16)
+        };
+        let readout =
+            |plane, gain| Readout { terms: vec![(plane, Sign::Plus)], gain, level_low: 0.0, level_high: 3.0 };
+        let per_fragment =
+            Mat::from_fn(rows.div_ceil(case.per_read), case.n, |f, c| if (f + c) % 2 == 0 { 4 } else { -4 });
+        encoded.push(Encoded {
+            planes: vec![plane(0, case.n), plane(1, case.n), plane(2, case.n), plane(3, 1)],
+            readouts: vec![
+                readout(0, Gain::All(1)),
+                readout(1, Gain::PerFragment(per_fragment)),
+                readout(2, Gain::PerColumn((0..case.n as i64).map(|c| 16 - c).collect())),
+                readout(3, Gain::All(-64)),
+            ],
+            input_sum_scale: (0..case.n as i64).collect(),
+        });
+        let columns = 3 * case.n + 1;
+        let off = |i: usize| (draw(3, i, 2001) - 1000) as f64 / 1000.0 * case.spread;
+        let levels = Mat::from_fn(rows, columns, |r, c| {
+            let e = &encoded.last().expect("just pushed").planes;
+            f64::from(if c == 3 * case.n { e[3][(r, 0)] } else { e[c / case.n][(r, c % case.n)] })
+                + off(r * columns + c)
+        });
+        let variance = if case.read_noise > 0.0 {
+            Mat::from_fn(rows, columns, |r, c| case.read_noise * (1.0 + ((r + c) % 3) as f64))
+        } else {
+            Mat::default()
+        };
+        seen.push(Seen { levels, variance });
+    }
+    let layer = QuantizedMvm {
+        weights: vec![weights],
+        weight_bits: 4,
+        weight_step: vec![1.0; case.n],
+        input_bits: 8,
+        input_signed: case.low < 0,
+        input_step: 1.0,
+        bias: vec![0; case.n],
+        gather: Gather::Vector { len: case.k },
+    };
+    let exact = exact_program(&layer);
+    let squares = crate::design::Squares::new(&case.slices, &layer);
+    let plan = LayerPlan {
+        id: LayerId(2),
+        name: "case".into(),
+        k: case.k,
+        n: case.n,
+        groups: 1,
+        positions: 1,
+        rows_per_read: case.per_read,
+        fragments,
+        crossbars: 0..blocks.len() as u32,
+        blocks,
+        cells: 0,
+    };
+    (
+        LayerDesign { encoded, slices: case.slices.clone(), fragments: laid, padded, grids, exact, squares },
+        plan,
+        seen,
+    )
+}
+
+fn set_apart(x: &[i32], k: usize) -> (Vec<i32>, usize) {
+    let stride = Vectors::stride_of(k);
+    let mut out = vec![0; x.len() / k * stride];
+    for (out, x) in out.chunks_exact_mut(stride).zip(x.chunks_exact(k)) {
+        out[..k].copy_from_slice(x);
+    }
+    (out, stride)
+}
+
+fn one_bit(bits: u32) -> Vec<InputSlice> {
+    (0..bits).map(|shift| InputSlice { part: Part::Bits, shift, bits: 1, gain: 1 << shift }).collect()
+}
+
+/// The kernels' form of a read equals the plain form, bit for bit, clips included, with every kind of
+/// noise, skipping, signed digits, odd fragments and partial tiles.
+#[test]
+fn kernels_equal_the_plain_form() {
+    let signed = vec![InputSlice { part: Part::Signed, shift: 0, bits: 8, gain: 1 }];
+    let mut two_pass = one_bit(7);
+    for s in &mut two_pass {
+        s.part = Part::Positive;
+    }
+    two_pass.extend(two_pass.clone().iter().map(|s| InputSlice {
+        part: Part::Negative,
+        gain: -s.gain,
+        ..*s
+    }));
+    let mut number = 0;
+    for (k, n, rows, per_read) in
+        [(1, 1, 1, 1), (25, 6, 128, 128), (75, 16, 32, 8), (40, 9, 15, 5), (33, 3, 9, 3)]
+    {
+        for (slices, low, high) in
+            [(one_bit(8), 0, 255), (signed.clone(), -127, 127), (two_pass.clone(), -127, 127)]
+        {
+            for (sigma_lsb, read_noise, spread) in
+                [(0.0, 0.0, 0.0), (0.0, 0.0, 0.4), (0.3, 0.0, 0.1), (0.2, 0.05, 0.2), (0.0, 0.02, 0.0)]
+            {
+                for skipping in [Skipping::None, Skipping::LeadingZeros] {
+                    for converter in [true, false] {
+                        if !converter && (sigma_lsb > 0.0 || read_noise > 0.0) {
+                            continue;
+                        }
+                        number += 1;
+                        let case = Case {
+                            k,
+                            n,
+                            rows,
+                            per_read,
+                            slices: slices.clone(),
+                            low,
+                            high,
+                            skipping,
+                            sigma_lsb,
+                            read_noise,
+                            spread,
+                            converter,
+                        };
+                        let (design, plan, seen) = build(&case);
+                        let range = i64::from(case.high - case.low + 1);
+                        let x: Vec<i32> = (0..37 * k)
+                            .map(|i| {
+                                if draw(4, i + number, 3) == 0 {
+                                    0
+                                } else {
+                                    (draw(5, i + number, range) + i64::from(case.low)) as i32
+                                }
+                            })
+                            .collect();
+                        let (x, stride) = set_apart(&x, k);
+                        let vectors = Vectors { x: &x, k, stride, first_draw: 1000 };
+                        let noise = Noise::new(Seed(5));
+                        let mut answers = Vec::new();
+                        for arithmetic in [Arithmetic::Chosen, Arithmetic::Plain] {
+                            let program = program(
+                                &design,
+                                &plan,
+                                Periphery { sigma_lsb: case.sigma_lsb, skipping: case.skipping, arithmetic },
+                                &seen,
+                            );
+                            assert_eq!(program.is_narrow(), arithmetic == Arithmetic::Chosen);
+                            let mut y = vec![0.0; 37 * n];
+                            let clips = multiply(
+                                &program,
+                                0,
+                                vectors,
+                                Some((&noise, 2)),
+                                &mut y,
+                                &mut Scratch::default(),
+                            );
+                            answers.push((y, clips));
+                        }
+                        assert_eq!(answers[0], answers[1], "case {number}: k {k} n {n}");
+                    }
+                }
+            }
+        }
+    }
+    // 5 shapes x 3 input codings x 2 ways of skipping x (5 noises with a converter, 2 without)
+    assert_eq!(number, 210);
+}
+
+/// The exact program against the plain integer sum, 16-bit operands included.
+#[test]
+fn exact_program_is_the_integer_product() {
+    for (weight_bits, input_bits, k, n) in
+        [(8u32, 8u32, 400usize, 10usize), (16, 16, 600, 5), (2, 1, 7, 3), (16, 15, 300, 2)]
+    {
+        for input_signed in [false, true] {
+            if input_bits == 1 && input_signed {
+                continue;
+            }
+            let top = (1i64 << (weight_bits - 1)) - 1;
+            let weights = Mat::from_fn(k, n, |r, c| (draw(6, r * n + c, 2 * top + 1) - top) as i32);
+            let (low, span) = if input_signed {
+                (-(1i64 << (input_bits - 1)), 1i64 << input_bits)
+            } else {
+                (0, 1 << input_bits)
+            };
+            let x: Vec<i32> = (0..5 * k).map(|i| (draw(7, i, span) + low) as i32).collect();
+            let layer = QuantizedMvm {
+                weights: vec![weights.clone()],
+                weight_bits,
+                weight_step: vec![1.0; n],
+                input_bits,
+                input_signed,
+                input_step: 1.0,
+                bias: vec![0; n],
+                gather: Gather::Vector { len: k },
+            };
+            let mut y = vec![0.0; 5 * n];
+            let (spread, stride) = set_apart(&x, k);
+            let vectors = Vectors { x: &spread, k, stride, first_draw: 0 };
+            multiply(&exact_program(&layer), 0, vectors, None, &mut y, &mut Scratch::default());
+            for v in 0..5 {
+                for c in 0..n {
+                    let want: i64 =
+                        (0..k).map(|i| i64::from(x[v * k + i]) * i64::from(weights[(i, c)])).sum();
+                    assert_eq!(y[v * n + c], want as f64, "{weight_bits} x {input_bits} bits");
+                }
+            }
+        }
+    }
+}
