@@ -5,7 +5,7 @@
 
 use crate::Error;
 use crate::apply::apply;
-use crate::design::{Design, LayerDesign, Periphery, Seen, effective, program};
+use crate::design::{Arithmetic, Design, LayerDesign, Periphery, Seen, effective, program};
 use crate::program::{Cells, LayerProgram};
 use crate::read::{Scratch, Vectors, choose_reads, cut_digits, multiply, occupied_bits};
 use ohmic_hardware::{DummyColumn, RangePolicy, Span};
@@ -13,12 +13,24 @@ use ohmic_mapping::LayerPlan;
 use ohmic_network::{LayerId, MvmEngine, Node, Tensor};
 use ohmic_numerics::Mat;
 use ohmic_numerics::kernel::mvm_i16;
+use rayon::prelude::*;
 
 /// Bins of a histogram of sums.
 const BINS: usize = 8192;
 
+/// Images that one thread looks at before it takes others.
+const PART: usize = 4;
+
+/// The sums that every readout of a network met on the calibration set. They depend neither on the
+/// converters nor on what programming does to the cells.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Calibration {
+    /// By layer index, then readout.
+    pub(crate) ranges: Vec<Vec<SumRange>>,
+}
+
 /// The sums that one readout of a layer met.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct SumRange {
     low: f64,
     high: f64,
@@ -38,6 +50,15 @@ impl SumRange {
         let width = (self.bounds.high - self.bounds.low).max(f64::MIN_POSITIVE);
         let at = (level - self.bounds.low) / width * BINS as f64;
         self.counts[(at.max(0.0) as usize).min(BINS - 1)] += times;
+    }
+
+    /// Takes over what another part of the calibration set gave.
+    fn merge(&mut self, other: &Self) {
+        self.low = self.low.min(other.low);
+        self.high = self.high.max(other.high);
+        for (a, b) in self.counts.iter_mut().zip(&other.counts) {
+            *a += b;
+        }
     }
 
     /// The span to convert: everything seen, or all but an equal share of both tails.
@@ -66,37 +87,77 @@ impl SumRange {
     }
 }
 
-/// Runs the calibration set through the exact network and collects every readout's sums, by layer.
-pub(crate) fn observe(design: &Design<'_>, calibration: &Tensor) -> Result<Vec<Vec<SumRange>>, Error> {
-    let base = design.base_level();
-    let mut nominal: Vec<Option<LayerProgram>> = vec![None; design.layers.len()];
-    let mut ranges: Vec<Vec<SumRange>> = vec![Vec::new(); design.layers.len()];
-    for (id, layer, plan, _) in design.mvm_layers() {
-        let program = nominal_program(design, layer, plan, base);
-        let digit = layer.slices.iter().map(|s| f64::from(s.max_abs())).fold(1.0, f64::max);
-        let most = plan.rows_per_read.min(plan.k) as f64 * digit;
-        ranges[id.0 as usize] = layer.encoded[0]
-            .readouts
-            .iter()
-            .map(|r| {
-                let net: i64 = r.terms.iter().map(|(_, s)| s.value()).sum();
-                let reach = (r.level_low.abs().max(r.level_high.abs()) + net.abs() as f64 * base) * most;
-                let low = if r.level_low < 0.0 || layer.slices.iter().any(|s| s.can_be_negative()) {
-                    -reach
-                } else {
-                    0.0
-                };
-                SumRange::new(Span { low, high: reach })
-            })
+impl Calibration {
+    /// Runs the calibration set through the exact network and collects every readout's sums, in parallel;
+    /// counts and bounds come out the same in any order.
+    ///
+    /// # Errors
+    /// The network refuses the inputs.
+    pub fn observe(design: &Design<'_>, calibration: &Tensor) -> Result<Self, Error> {
+        let base = design.base_level();
+        let mut nominal: Vec<Option<LayerProgram>> = vec![None; design.layers.len()];
+        let mut empty = vec![Vec::new(); design.layers.len()];
+        for (id, layer, plan, _) in design.mvm_layers() {
+            let digit = layer.slices.iter().map(|s| f64::from(s.max_abs())).fold(1.0, f64::max);
+            let most = plan.rows_per_read.min(plan.k) as f64 * digit;
+            empty[id.0 as usize] = layer.encoded[0]
+                .readouts
+                .iter()
+                .map(|r| {
+                    let net: i64 = r.terms.iter().map(|(_, s)| s.value()).sum();
+                    let reach = (r.level_low.abs().max(r.level_high.abs()) + net.abs() as f64 * base) * most;
+                    let low = if r.level_low < 0.0 || layer.slices.iter().any(|s| s.can_be_negative()) {
+                        -reach
+                    } else {
+                        0.0
+                    };
+                    SumRange::new(Span { low, high: reach })
+                })
+                .collect();
+            nominal[id.0 as usize] = Some(nominal_program(design, layer, plan, base));
+        }
+        let each = calibration.shape.len();
+        let parts: Vec<&[f32]> = calibration.data.chunks((PART * each).max(1)).collect();
+        let look = |i: usize, part: &[f32], observer: &mut Observer<'_>| -> Result<(), Error> {
+            let part = Tensor::new(part.len() / each, calibration.shape.clone(), part.to_vec());
+            design.network.forward(&part, i * PART, observer)?;
+            Ok(())
+        };
+        let fresh = || Observer {
+            design,
+            nominal: &nominal,
+            calibration: Self { ranges: empty.clone() },
+            scratch: Scratch::default(),
+        };
+        let parts: Vec<Result<Self, Error>> = parts
+            .par_iter()
+            .enumerate()
+            .fold(
+                || Ok(fresh()),
+                |observer, (i, part)| {
+                    let mut observer = observer?;
+                    look(i, part, &mut observer)?;
+                    Ok(observer)
+                },
+            )
+            .map(|observer| observer.map(|o| o.calibration))
             .collect();
-        nominal[id.0 as usize] = Some(program);
+        let mut all = Self { ranges: empty.clone() };
+        for part in parts {
+            for (all, part) in all.ranges.iter_mut().flatten().zip(part?.ranges.iter().flatten()) {
+                all.merge(part);
+            }
+        }
+        Ok(all)
     }
-    let mut observer = Observer { design, nominal, ranges, scratch: Scratch::default() };
-    let result = design.network.forward(calibration, 0, &mut observer);
-    result?;
-    Ok(observer.ranges)
+
+    /// Bytes that it takes in memory.
+    pub fn bytes(&self) -> usize {
+        self.ranges.iter().flatten().map(|r| 8 * r.counts.len() + size_of::<SumRange>()).sum()
+    }
 }
 
+/// The layer with nominal cells and without converters, so that nothing behind the cells is looked at.
 fn nominal_program(design: &Design<'_>, layer: &LayerDesign, plan: &LayerPlan, base: f64) -> LayerProgram {
     let dummy = design.hardware.crossbar().dummy_column == DummyColumn::Analog;
     let seen: Vec<Seen> = plan
@@ -110,13 +171,18 @@ fn nominal_program(design: &Design<'_>, layer: &LayerDesign, plan: &LayerPlan, b
             Seen { levels, variance: Mat::default() }
         })
         .collect();
-    program(layer, plan, Periphery::of(design.hardware), &seen)
+    let periphery = Periphery {
+        sigma_lsb: 0.0,
+        skipping: design.hardware.dac().skipping(),
+        arithmetic: Arithmetic::Chosen,
+    };
+    program(&layer.without_converters(), plan, periphery, &seen)
 }
 
 struct Observer<'a> {
     design: &'a Design<'a>,
-    nominal: Vec<Option<LayerProgram>>,
-    ranges: Vec<Vec<SumRange>>,
+    nominal: &'a [Option<LayerProgram>],
+    calibration: Calibration,
     scratch: Scratch,
 }
 
@@ -134,7 +200,7 @@ impl MvmEngine for Observer<'_> {
         else {
             unreachable!("every layer with a matrix is quantized, designed and nominal");
         };
-        let (ranges, scratch) = (&mut self.ranges[i], &mut self.scratch);
+        let (ranges, scratch) = (&mut self.calibration.ranges[i], &mut self.scratch);
         let output = apply(&node.name, layer, input, first_sample, &mut |group, vectors, y, _| {
             collect(nominal, group, vectors, ranges, scratch);
             multiply(&design.exact, group, vectors, None, y, scratch);

@@ -8,6 +8,7 @@ use ohmic_hardware::{DummyColumn, Encoded};
 use ohmic_mapping::{Block, LayerPlan};
 use ohmic_network::LayerId;
 use ohmic_numerics::{Cells, Mat, Noise, Site};
+use rayon::prelude::*;
 
 /// One programmed instance of a [`Design`]: `&self` in every run, nothing learned in a call.
 #[derive(Debug)]
@@ -40,6 +41,87 @@ pub enum Shortcuts {
     Avoided,
 }
 
+/// The cells of one layer as they were programmed: targets, programming error, faults, and what its
+/// converters see of them. It depends on nothing behind the cells, so chips that differ only there share it.
+#[derive(Debug, PartialEq)]
+pub struct ProgrammedLayer {
+    /// One a block of the plan.
+    seen: Vec<Seen>,
+    /// Whether every cell sits exactly on its target.
+    on_target: bool,
+    /// Summed conductance of every row in siemens, blocks one after the other.
+    row_conductance: Vec<f64>,
+}
+
+impl ProgrammedLayer {
+    /// Programs the blocks of one layer. Draws by address from `noise`; give each chip instance its own
+    /// ([`Noise::instance`]).
+    ///
+    /// # Errors
+    /// A conductance that is negative or not a number.
+    ///
+    /// # Panics
+    /// `id` is one of [`Design::layers`].
+    pub fn program(design: &Design<'_>, id: LayerId, noise: &Noise) -> Result<Self, Error> {
+        let (layer, plan) = layer_of(design, id);
+        let blocks: Vec<Result<Programmed, Error>> = plan
+            .blocks
+            .par_iter()
+            .zip(&layer.encoded)
+            .map(|(block, encoded)| program_block(design, id, plan, block, encoded, noise))
+            .collect();
+        let mut all = Self { seen: Vec::new(), on_target: true, row_conductance: Vec::new() };
+        for block in blocks {
+            let block = block?;
+            all.seen.push(block.seen);
+            all.on_target &= block.on_target;
+            all.row_conductance.extend(block.row_conductance);
+        }
+        Ok(all)
+    }
+
+    /// Bytes that it takes in memory.
+    pub fn bytes(&self) -> usize {
+        let seen = |s: &Seen| s.levels.as_slice().len() + s.variance.as_slice().len();
+        8 * (self.seen.iter().map(seen).sum::<usize>() + self.row_conductance.len())
+    }
+}
+
+/// Puts a chip together, layer by layer, from cells that were programmed before.
+#[derive(Debug)]
+pub struct ChipBuilder<'a> {
+    chip: Chip<'a>,
+    shortcuts: Shortcuts,
+}
+
+impl<'a> ChipBuilder<'a> {
+    /// A chip without cells; `noise` is that of the instance whose cells it will get.
+    pub fn new(design: &'a Design<'a>, noise: Noise, shortcuts: Shortcuts) -> Self {
+        let layers = (0..design.layers.len()).map(|_| None).collect();
+        Self { chip: Chip { design, noise, layers }, shortcuts }
+    }
+
+    /// Gives one layer its cells, programmed for this design or one that differs only behind the cells.
+    ///
+    /// # Panics
+    /// `id` is one of [`Design::layers`].
+    pub fn place(&mut self, id: LayerId, cells: &ProgrammedLayer) {
+        let (layer, plan) = layer_of(self.chip.design, id);
+        let placed = chip_layer(self.chip.design, layer, plan, cells, self.shortcuts);
+        self.chip.layers[id.0 as usize] = Some(placed);
+    }
+
+    /// The chip.
+    ///
+    /// # Panics
+    /// Every layer of [`Design::layers`] has its cells.
+    pub fn finish(self) -> Chip<'a> {
+        let complete = self.chip.design.layers().all(|id| self.chip.layers[id.0 as usize].is_some());
+        assert!(complete, "a chip whose layers all have cells");
+        self.chip
+    }
+}
+
 impl<'a> Chip<'a> {
     /// Programs every block: targets, programming error, faults. Draws by address from `noise`; give
     /// each chip instance its own ([`Noise::instance`]).
@@ -47,11 +129,11 @@ impl<'a> Chip<'a> {
     /// # Errors
     /// A conductance that is negative or not a number.
     pub fn program(design: &'a Design<'a>, noise: Noise, shortcuts: Shortcuts) -> Result<Self, Error> {
-        let mut layers: Vec<Option<ChipLayer>> = (0..design.layers.len()).map(|_| None).collect();
-        for (id, layer, plan, _) in design.mvm_layers() {
-            layers[id.0 as usize] = Some(program_layer(design, id, layer, plan, &noise, shortcuts)?);
+        let mut chip = ChipBuilder::new(design, noise, shortcuts);
+        for id in design.layers() {
+            chip.place(id, &ProgrammedLayer::program(design, id, &noise)?);
         }
-        Ok(Self { design, noise, layers })
+        Ok(chip.finish())
     }
 
     /// The events that an activity amounts to on this chip, by layer index.
@@ -85,38 +167,40 @@ impl<'a> Chip<'a> {
     }
 }
 
-fn program_layer(
+/// Design and plan of a layer that runs on crossbars.
+fn layer_of<'d>(design: &'d Design<'_>, id: LayerId) -> (&'d LayerDesign, &'d LayerPlan) {
+    let i = id.0 as usize;
+    match (design.layers.get(i).and_then(Option::as_ref), design.plan.layers.get(i).and_then(Option::as_ref))
+    {
+        (Some(layer), Some(plan)) => (layer, plan),
+        _ => panic!("layer {i} is not on crossbars"),
+    }
+}
+
+/// The fixed-point form of one layer, unless its exact product is the answer.
+fn chip_layer(
     design: &Design<'_>,
-    id: LayerId,
     layer: &LayerDesign,
     plan: &LayerPlan,
-    noise: &Noise,
+    cells: &ProgrammedLayer,
     shortcuts: Shortcuts,
-) -> Result<ChipLayer, Error> {
-    let mut seen = Vec::with_capacity(plan.blocks.len());
-    let mut row_conductance = Vec::new();
-    let mut quiet = design.hardware.adc().sigma_lsb() <= 0.0;
-    let mut on_target = true;
-    for (block, encoded) in plan.blocks.iter().zip(&layer.encoded) {
-        let cells = program_block(design, id, plan, block, encoded, noise)?;
-        row_conductance.extend(cells.row_conductance);
-        quiet &= cells.seen.variance.as_slice().is_empty();
-        on_target &= cells.on_target;
-        seen.push(cells.seen);
-    }
+) -> ChipLayer {
+    let seen = &cells.seen;
+    let quiet = design.hardware.adc().sigma_lsb() <= 0.0
+        && seen.iter().all(|seen| seen.variance.as_slice().is_empty());
     let lossless = quiet
         && shortcuts == Shortcuts::Taken
         && plan
             .blocks
             .iter()
             .zip(&layer.encoded)
-            .zip(&seen)
+            .zip(seen)
             .all(|((block, encoded), seen)| is_lossless(plan, block, encoded, layer, seen));
-    Ok(ChipLayer {
-        program: (!lossless).then(|| program(layer, plan, Periphery::of(design.hardware), &seen)),
-        row_conductance,
-        quiet: quiet && on_target,
-    })
+    ChipLayer {
+        program: (!lossless).then(|| program(layer, plan, Periphery::of(design.hardware), seen)),
+        row_conductance: cells.row_conductance.clone(),
+        quiet: quiet && cells.on_target,
+    }
 }
 
 /// Whether every conversion passes on the exact integer sum: cells exactly on their levels, grids of

@@ -2,7 +2,7 @@
 //! slices, converter ranges, and the exact digital form of every layer.
 
 use crate::Error;
-use crate::calibrate::{self, SumRange};
+use crate::calibrate::Calibration;
 use crate::program::{
     BlockProgram, Cells, Fragment, Grid, LayerProgram, ReadoutProgram, are_bits, join, lay_out,
 };
@@ -13,6 +13,8 @@ use ohmic_network::quantization::{Quantized, QuantizedMvm};
 use ohmic_network::{LayerId, Network, Tensor};
 use ohmic_numerics::kernel::{Grids, PackedI16};
 use ohmic_numerics::{Mat, MatRef, Uniform};
+use std::ops::Deref;
+use std::sync::Arc;
 
 /// A network encoded for a piece of hardware, shared by all chip instances.
 #[derive(Debug)]
@@ -25,16 +27,38 @@ pub struct Design<'a> {
     pub(crate) layers: Vec<Option<LayerDesign>>,
 }
 
-/// One layer of a [`Design`].
+/// The weights of a network as levels of cells, and what follows from them and the input drivers alone:
+/// the part of a [`Design`] that designs share which differ only behind the cells.
 #[derive(Debug)]
+pub struct EncodedNetwork {
+    /// By layer index.
+    layers: Vec<Option<Arc<EncodedLayer>>>,
+}
+
+/// One layer of a [`Design`].
+#[derive(Clone, Debug)]
 pub(crate) struct LayerDesign {
+    shared: Arc<EncodedLayer>,
+    /// Converter grid of every readout.
+    pub(crate) grids: Vec<Grid>,
+}
+
+impl Deref for LayerDesign {
+    type Target = EncodedLayer;
+
+    fn deref(&self) -> &EncodedLayer {
+        &self.shared
+    }
+}
+
+/// One layer of an [`EncodedNetwork`].
+#[derive(Debug)]
+pub(crate) struct EncodedLayer {
     /// One a block of the plan.
     pub(crate) encoded: Vec<Encoded>,
     pub(crate) slices: Vec<InputSlice>,
     pub(crate) fragments: Vec<Fragment>,
     pub(crate) padded: usize,
-    /// Converter grid of every readout.
-    pub(crate) grids: Vec<Grid>,
     /// The same layer as one exact integer product a group.
     pub(crate) exact: LayerProgram,
     /// What an input drives the array with.
@@ -97,24 +121,41 @@ impl<'a> Design<'a> {
         hardware: &'a Hardware,
         calibration: &Tensor,
     ) -> Result<Self, Error> {
-        let mut layers = Vec::with_capacity(plan.layers.len());
-        for (plan, layer) in plan.layers.iter().zip(&quantized.layers) {
-            layers.push(match (plan, layer) {
-                (Some(plan), Some(layer)) => Some(LayerDesign::new(plan, layer, hardware)?),
-                _ => None,
-            });
-        }
-        let mut design = Self { network, quantized, plan, hardware, layers };
-        if hardware.adc().range() != RangePolicy::FullScale {
-            let ranges = calibrate::observe(&design, calibration)?;
-            design.set_ranges(&ranges);
+        let encoded = EncodedNetwork::new(quantized, plan, hardware)?;
+        let mut design = Self::uncalibrated(network, quantized, plan, hardware, &encoded);
+        if design.asks_for_calibration() {
+            let calibration = Calibration::observe(&design, calibration)?;
+            design.calibrate(&calibration);
         }
         Ok(design)
     }
 
-    fn set_ranges(&mut self, ranges: &[Vec<SumRange>]) {
+    /// A design whose converters cover every sum that a full read can give; `encoded` is of the same
+    /// network, plan and hardware but for what stands behind the cells.
+    pub fn uncalibrated(
+        network: &'a Network,
+        quantized: &'a Quantized,
+        plan: &'a Plan,
+        hardware: &'a Hardware,
+        encoded: &EncodedNetwork,
+    ) -> Self {
+        let layers = encoded.layers.iter().map(|layer| {
+            let shared = Arc::clone(layer.as_ref()?);
+            let grids = full_scale_grids(&shared.encoded[0], &shared.slices, hardware);
+            Some(LayerDesign::new(shared, grids))
+        });
+        Self { network, quantized, plan, hardware, layers: layers.collect() }
+    }
+
+    /// Whether the hardware wants converter ranges chosen on the calibration set.
+    pub fn asks_for_calibration(&self) -> bool {
+        self.hardware.adc().range() != RangePolicy::FullScale
+    }
+
+    /// Sets every converter's range by what its sums were on the calibration set.
+    pub fn calibrate(&mut self, calibration: &Calibration) {
         let adc = self.hardware.adc();
-        for (layer, ranges) in self.layers.iter_mut().zip(ranges) {
+        for (layer, ranges) in self.layers.iter_mut().zip(&calibration.ranges) {
             if let Some(layer) = layer {
                 for (grid, range) in layer.grids.iter_mut().zip(ranges) {
                     *grid = adc.quantizer(range.span(adc.range()));
@@ -139,6 +180,11 @@ impl<'a> Design<'a> {
             .collect()
     }
 
+    /// The layers that run on crossbars, in order.
+    pub fn layers(&self) -> impl Iterator<Item = LayerId> {
+        self.layers.iter().enumerate().filter(|(_, layer)| layer.is_some()).map(|(i, _)| LayerId(i as u32))
+    }
+
     /// Index, design, plan and integers of every layer that runs on crossbars.
     pub(crate) fn mvm_layers(
         &self,
@@ -157,7 +203,39 @@ impl<'a> Design<'a> {
     }
 }
 
+impl EncodedNetwork {
+    /// Encodes every block of the plan.
+    ///
+    /// # Errors
+    /// A weight that the encoding cannot hold, named by layer, row and column.
+    pub fn new(quantized: &Quantized, plan: &Plan, hardware: &Hardware) -> Result<Self, Error> {
+        let encode = |(plan, layer): (&Option<LayerPlan>, &Option<QuantizedMvm>)| match (plan, layer) {
+            (Some(plan), Some(layer)) => Ok(Some(Arc::new(EncodedLayer::new(plan, layer, hardware)?))),
+            _ => Ok(None),
+        };
+        let layers = plan.layers.iter().zip(&quantized.layers).map(encode).collect::<Result<_, Error>>()?;
+        Ok(Self { layers })
+    }
+
+    /// Bytes that it takes in memory, but for what is small.
+    pub fn bytes(&self) -> usize {
+        self.layers.iter().flatten().map(|layer| layer.bytes()).sum()
+    }
+}
+
 impl LayerDesign {
+    /// A layer whose readouts are converted with these grids.
+    pub(crate) fn new(shared: Arc<EncodedLayer>, grids: Vec<Grid>) -> Self {
+        Self { shared, grids }
+    }
+
+    /// The same layer without converters: the sums themselves.
+    pub(crate) fn without_converters(&self) -> Self {
+        Self::new(Arc::clone(&self.shared), vec![None; self.grids.len()])
+    }
+}
+
+impl EncodedLayer {
     fn new(plan: &LayerPlan, layer: &QuantizedMvm, hardware: &Hardware) -> Result<Self, Error> {
         let sign = if layer.input_signed { InputSign::Signed } else { InputSign::Unsigned };
         let slices = hardware.dac().slices(layer.input_bits, sign);
@@ -175,9 +253,15 @@ impl LayerDesign {
                     .map_err(|source| encode_error(plan, block, source))?,
             );
         }
-        let grids = full_scale_grids(&encoded[0], &slices, hardware);
         let squares = Squares::new(&slices, layer);
-        Ok(Self { encoded, slices, fragments, padded, grids, exact: exact_program(layer), squares })
+        Ok(Self { encoded, slices, fragments, padded, exact: exact_program(layer), squares })
+    }
+
+    fn bytes(&self) -> usize {
+        let planes: usize = self.encoded.iter().flat_map(|e| &e.planes).map(|p| 2 * p.as_slice().len()).sum();
+        // the exact product holds each weight in 16 bits
+        let exact: usize = self.exact.blocks.iter().map(|b| 2 * b.rows * b.outputs.len()).sum();
+        planes + exact + 4 * self.squares.table.len()
     }
 }
 
@@ -388,6 +472,7 @@ pub(crate) enum Arithmetic {
 }
 
 /// A block's effective levels and read-noise variances.
+#[derive(Debug, PartialEq)]
 pub(crate) struct Seen {
     pub(crate) levels: Mat<f64>,
     /// Empty (0 × 0) without read noise.

@@ -21,8 +21,9 @@ mod set;
 mod wide;
 
 pub use activity::{Activity, Events, LayerActivity};
-pub use chip::{Chip, Shortcuts};
-pub use design::{Design, ReadoutRange};
+pub use calibrate::Calibration;
+pub use chip::{Chip, ChipBuilder, ProgrammedLayer, Shortcuts};
+pub use design::{Design, EncodedNetwork, ReadoutRange};
 pub use error::Error;
 pub use run::{LayerError, Probe, Run};
 pub use set::{RunOptions, SetRun};

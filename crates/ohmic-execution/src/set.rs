@@ -48,25 +48,45 @@ impl Chip<'_> {
         assert!(options.batch > 0, "a batch of at least one image");
         let probed = options.probe_images.min(data.len());
         // batches end where probing ends, so that no batch is probed in part
-        let mut starts: Vec<usize> = (0..probed).step_by(options.batch).collect();
-        starts.extend((probed..data.len()).step_by(options.batch));
-        let parts: Vec<_> = starts
-            .par_iter()
-            .map(|&start| {
-                let limit = if start < probed { probed } else { data.len() };
-                let end = (start + options.batch).min(limit);
-                let probe = if start < probed { Probe::LayerErrors } else { Probe::Off };
-                let run = self.run(&data.batch(start..end), start, probe)?;
+        let starts: Vec<usize> = (0..probed).step_by(options.batch).collect();
+        let mut rest = vec![0; data.len() - probed];
+        let probe = || -> Vec<Result<_, Error>> {
+            let one = |&start: &usize| {
+                let end = (start + options.batch).min(probed);
+                let run = self.run(&data.batch(start..end), start, Probe::LayerErrors)?;
                 Ok((predictions(&run.output), run.activity, run.errors))
-            })
-            .collect::<Result<_, Error>>()?;
+            };
+            starts.par_iter().map(one).collect()
+        };
+        // counts add up the same in any order, so one sum a thread is kept, not one a batch
+        let plain = || -> Vec<Result<Activity, Error>> {
+            let one = |sum: &mut Activity, (i, predicted): (usize, &mut [usize])| {
+                let start = probed + i * options.batch;
+                let run = self.run(&data.batch(start..start + predicted.len()), start, Probe::Off)?;
+                predicted.copy_from_slice(&predictions(&run.output));
+                sum.merge(&run.activity);
+                Ok(())
+            };
+            rest.par_chunks_mut(options.batch)
+                .enumerate()
+                .fold(
+                    || Ok(Activity::default()),
+                    |sum, part| {
+                        let mut sum = sum?;
+                        one(&mut sum, part).map(|()| sum)
+                    },
+                )
+                .collect()
+        };
+        let (parts, sums) = rayon::join(probe, plain);
         let mut set = SetRun {
             predictions: Vec::with_capacity(data.len()),
             correct: 0,
             activity: Activity::default(),
             errors: if probed > 0 { vec![LayerError::default(); self.layers.len()] } else { Vec::new() },
         };
-        for (predicted, activity, errors) in parts {
+        for part in parts {
+            let (predicted, activity, errors) = part?;
             set.predictions.extend(predicted);
             set.activity.merge(&activity);
             for (sum, errors) in set.errors.iter_mut().zip(errors) {
@@ -77,6 +97,10 @@ impl Chip<'_> {
                 }
             }
         }
+        for sum in sums {
+            set.activity.merge(&sum?);
+        }
+        set.predictions.extend(rest);
         set.correct =
             set.predictions.iter().zip(data.labels()).filter(|&(&p, &label)| p == usize::from(label)).count()
                 as u64;

@@ -1,7 +1,7 @@
 //! Reads by kernels against the plain form, and the exact program against integer sums.
 
 use super::*;
-use crate::design::{Arithmetic, LayerDesign, Periphery, Seen, exact_program, program};
+use crate::design::{Arithmetic, EncodedLayer, LayerDesign, Periphery, Seen, exact_program, program};
 use crate::program::lay_out;
 use ohmic_hardware::dac::Skipping;
 use ohmic_hardware::{Encoded, Gain, Readout, Sign};
@@ -9,6 +9,7 @@ use ohmic_mapping::{Block, BlockId, LayerPlan};
 use ohmic_network::quantization::QuantizedMvm;
 use ohmic_network::{Gather, LayerId};
 use ohmic_numerics::{Mat, Seed, Uniform};
+use std::sync::Arc;
 
 struct Case {
     k: usize,
@@ -121,7 +122,17 @@ fn build(case: &Case) -> (LayerDesign, LayerPlan, Vec<Seen>) {
         cells: 0,
     };
     (
-        LayerDesign { encoded, slices: case.slices.clone(), fragments: laid, padded, grids, exact, squares },
+        LayerDesign::new(
+            Arc::new(EncodedLayer {
+                encoded,
+                slices: case.slices.clone(),
+                fragments: laid,
+                padded,
+                exact,
+                squares,
+            }),
+            grids,
+        ),
         plan,
         seen,
     )
