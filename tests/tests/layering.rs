@@ -14,6 +14,7 @@ const ROWS: &[&[&str]] = &[
     &["ohmic-execution"],
     &["ohmic-training", "ohmic-metrics"],
     &["ohmic-sweep", "ohmic-report"],
+    &["ohmic-bench"],
     &["ohmic"],
     &["ohmic-tests"],
 ];

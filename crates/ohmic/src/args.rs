@@ -42,6 +42,8 @@ pub(crate) enum Command {
     Explain(ExplainArgs),
     /// Check a hardware, sweep, recipe or model file; without a file: ideal hardware equals integers
     Check(CheckArgs),
+    /// Measure how fast this program is on this machine, against what the machine can do
+    Bench(BenchArgs),
     /// Say what this program finds on this machine
     Doctor,
 }
@@ -137,6 +139,22 @@ pub(crate) struct ExplainArgs {
     pub(crate) all: bool,
     /// Write the pages of --all into this folder instead of printing them
     #[arg(long, value_name = "DIR", requires = "all")]
+    pub(crate) out: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct BenchArgs {
+    /// Only cases whose name holds this, like mvm or vgg8.isaac; may be repeated
+    #[arg(long = "case", value_name = "SUBSTRING")]
+    pub(crate) cases: Vec<String>,
+    /// One small repetition of each case: that it runs, not how fast
+    #[arg(long)]
+    pub(crate) quick: bool,
+    /// List the cases and measure nothing
+    #[arg(long)]
+    pub(crate) list: bool,
+    /// Folder for bench.json and table.md
+    #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
 }
 

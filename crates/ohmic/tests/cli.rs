@@ -52,10 +52,30 @@ fn write(folder: &Path, name: &str, bytes: impl AsRef<[u8]>) -> String {
 const SWEEP: &str = "# Does it work?\nseed = 1\n[run]\nnetwork = \"lenet5-glyphs\"\ndata = \"glyphs\"\nimages = 8\ntrials = 2\n\
     hardware = [\"generic_reram\"]\n[[axis]]\nkey = \"device.sigma_ln\"\nvalues = [0.0, 0.1]\n";
 
+/// The shape of the figures, not the figures.
+#[test]
+fn bench_prints_one_object_a_figure() {
+    let args = ["bench", "--quick", "--case", "mvm.exact", "--format", "json", "--threads", "2"];
+    let figures: serde_json::Value = serde_json::from_str(&answer(&args)).expect("JSON");
+    let figures = figures.as_array().expect("a list");
+    assert_eq!(figures.len(), 2);
+    for (figure, threads) in figures.iter().zip([1, 2]) {
+        assert_eq!((&figure["case"], &figure["threads"]), (&"mvm.exact".into(), &threads.into()));
+        assert_eq!(figure["unit"], "MAC/s");
+        let number = |key: &str| figure[key].as_f64().expect("a number");
+        assert!(number("rate") > 0.0 && number("reference") > 0.0);
+        assert!((number("ratio") - number("rate") / number("reference")).abs() < 1e-9);
+    }
+    refused(&["bench", "--case", "mvm.exakt"], &["mvm.exact", "--list"]);
+    assert!(answer(&["bench", "--list"]).contains("isaac.exact"));
+}
+
 #[test]
 fn every_command_has_a_help_text() {
     let all = answer(&["--help"]);
-    for command in ["run", "sweep", "train", "map", "cost", "report", "list", "explain", "check", "doctor"] {
+    for command in
+        ["run", "sweep", "train", "map", "cost", "report", "list", "explain", "check", "bench", "doctor"]
+    {
         assert!(all.contains(&format!("\n  {command} ")), "{command} in\n{all}");
         let help = answer(&[command, "--help"]);
         assert!(help.contains("Usage: ohmic") && help.contains("--format"), "{help}");

@@ -46,6 +46,7 @@ mod fused;
 mod gemm;
 mod mvm;
 mod normal;
+mod peak;
 mod scalar;
 
 pub use convert::{
@@ -56,6 +57,7 @@ pub use fused::{Active, Fused, read_rows};
 pub use gemm::{Op, gemm_f32};
 pub use mvm::{PackedI16, mvm_i16};
 pub(crate) use normal::{fill_normal, fill_normal_rows};
+pub use peak::{Peak, peak_instructions, spin};
 
 /// The instruction sets that kernels are written for, from slowest to fastest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -1,6 +1,7 @@
 //! The commands, one a file. To add one: 1. write `cmd/<name>.rs` with `run`; 2. add its arguments
 //! to `args.rs`; 3. add its line to `run` below.
 
+mod bench;
 mod check;
 mod cost;
 mod doctor;
@@ -49,6 +50,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<Answer> {
         Command::List(args) => list::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Check(args) => check::run(&args),
+        Command::Bench(args) => bench::run(&args, common),
         Command::Doctor => doctor::run(),
     }
 }
