@@ -11,6 +11,7 @@ pub mod noise;
 pub mod quantize;
 pub mod stats;
 pub mod tolerance;
+pub mod wires;
 
 pub use mat::{Mat, MatMut, MatRef};
 pub use noise::{Cells, Noise, Purpose, Seed, Site};

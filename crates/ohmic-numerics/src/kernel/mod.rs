@@ -44,8 +44,11 @@ mod avx512;
 mod convert;
 mod fused;
 mod gemm;
+pub(crate) mod mesh;
+pub(crate) mod mesh_lanes;
 mod mvm;
 mod normal;
+mod octet;
 mod peak;
 mod scalar;
 
