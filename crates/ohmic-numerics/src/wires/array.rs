@@ -1,10 +1,11 @@
 //! The matrix of an array: its parts solved one by one and put together.
 
+use super::check::{self, Balance};
 use super::floating;
 use super::ladder::Ladder;
 use super::lines::{Error, Lines, Part, SenseEnd, Side, Undriven, parts};
 use super::plan::{BitLines, Plan, Topology, WordLines};
-use super::solve::{Among, Mesh, Values, Workspace, reduce};
+use super::solve::{Among, Mesh, Record, Values, Workspace, reduce};
 use crate::kernel::{Level, level};
 use crate::{Mat, MatRef};
 use std::sync::Arc;
@@ -57,15 +58,9 @@ impl Solver {
         let mut planned: Vec<(Part, Option<Arc<Plan>>)> = Vec::new();
         if rows > 0 && cols > 0 {
             for part in parts(rows, cols, lines) {
-                let topology = Topology {
-                    rows: part.rows.len(),
-                    cols: part.cols.len(),
-                    words: part.words,
-                    bits: part.bits,
-                };
                 let is_closed = *undriven == Undriven::Grounded && has_closed_form(&part);
                 let is_plain = part.words == WordLines::Fixed && part.bits == BitLines::Fixed;
-                let plan = (!is_closed && !is_plain).then(|| Arc::new(Plan::new(topology)));
+                let plan = (!is_closed && !is_plain).then(|| Arc::new(Plan::new(topology(&part))));
                 planned.push((part, plan));
             }
         }
@@ -126,14 +121,30 @@ impl Solver {
                 wanted_columns: self.cols,
             });
         }
-        match cells.as_slice().iter().position(|g| !(0.0..=1e6).contains(g)) {
-            None => Ok(()),
-            Some(at) => Err(Error::Conductance {
-                row: at / self.cols,
-                column: at % self.cols,
-                siemens: cells.as_slice()[at],
-            }),
+        check_cells(cells)
+    }
+
+    /// How well the solution of an array obeys Kirchhoff's current law at every node while all sources are at
+    /// 1 V: solves it once more, keeping what potentials take.
+    ///
+    /// # Errors
+    /// As [`Solver::effective`].
+    pub fn balance(&mut self, cells: MatRef<'_, f64>) -> Result<Balance, Error> {
+        self.check(cells)?;
+        let mut worst = Balance::default();
+        for at in 0..self.parts.len() {
+            let (part, plan) = self.parts[at].clone();
+            if part.words == WordLines::Fixed && part.bits == BitLines::Fixed {
+                continue;
+            }
+            let plan = plan.unwrap_or_else(|| Arc::new(Plan::new(topology(&part))));
+            let own = self.cells_of(&part, cells);
+            let values = self.values(&part, &own);
+            let mut record = Record::default();
+            let mesh = reduce(self.level, &plan, values, Among::Dropped, &mut self.work, Some(&mut record));
+            worst = worst.worse(check::balance(&plan, values, &record, &mesh));
         }
+        Ok(worst)
     }
 
     /// Row of the given cells that is row `i` counted from the end of the bit lines that is open.
@@ -229,6 +240,22 @@ impl Solver {
         }
         whole
     }
+}
+
+/// Whether every cell is one that can be.
+pub(super) fn check_cells(cells: MatRef<'_, f64>) -> Result<(), Error> {
+    match cells.as_slice().iter().position(|g| !(0.0..=1e6).contains(g)) {
+        None => Ok(()),
+        Some(at) => Err(Error::Conductance {
+            row: at / cells.cols(),
+            column: at % cells.cols(),
+            siemens: cells.as_slice()[at],
+        }),
+    }
+}
+
+fn topology(part: &Part) -> Topology {
+    Topology { rows: part.rows.len(), cols: part.cols.len(), words: part.words, bits: part.bits }
 }
 
 /// Adds what right sources see to what left ones see.

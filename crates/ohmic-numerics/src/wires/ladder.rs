@@ -29,7 +29,7 @@ impl Ladder {
             (driven, ground) = (driven * back[i], ground * back[i]);
         }
         for i in (0..n.saturating_sub(1)).rev() {
-            out[i] = back[i].mul_add(out[i + 1], out[i]);
+            out[i] += back[i] * out[i + 1];
         }
     }
 }

@@ -7,7 +7,9 @@
 // tables and networks read best by index; a resistance is zero or it is not
 #![allow(clippy::needless_range_loop, clippy::float_cmp)]
 
+mod approximate;
 mod array;
+mod check;
 mod floating;
 mod ladder;
 mod lines;
@@ -15,7 +17,9 @@ mod plan;
 mod solve;
 mod tree;
 
+pub use approximate::{Approximation, approximate};
 pub use array::{Solver, effective};
+pub use check::Balance;
 pub use lines::{Error, Lines, SenseEnd, Undriven};
 
 #[cfg(test)]

@@ -108,7 +108,6 @@ pub(super) struct Shape {
     pub(super) program: LaneProgram,
     /// Ports of a result.
     pub(super) ports: usize,
-    #[allow(dead_code)] // for potentials
     /// Nodes of each step by number within the rectangle, pivots first: for recorded steps.
     pub(super) step_nodes: Vec<Vec<u32>>,
     pub(super) tiles: Vec<Tile>,
@@ -157,7 +156,6 @@ pub(super) struct Front {
     pub(super) first_sense: usize,
     /// Where the result goes on the stack.
     pub(super) result: usize,
-    #[allow(dead_code)] // for potentials
     /// All nodes by number; `u32::MAX` where there is none.
     pub(super) nodes: Vec<u32>,
 }

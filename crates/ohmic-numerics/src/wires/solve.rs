@@ -20,6 +20,16 @@ pub(super) struct Values<'a> {
     pub(super) bit_end: f64,
 }
 
+impl Values<'_> {
+    /// Conductance at an end of a line, in siemens.
+    pub(super) fn end(&self, end: End) -> f64 {
+        match end {
+            End::Driver => self.word_end,
+            End::Sense => self.bit_end,
+        }
+    }
+}
+
 /// What is left of an array: conductances among its sources, and from them to the sense terminals.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Mesh {
@@ -112,10 +122,7 @@ pub(super) fn reduce(
         let is_last = index + 1 == plan.fronts.len();
         if is_last {
             for &(a, b, end) in &plan.ends {
-                f[a * stride + b] += match end {
-                    End::Driver => values.word_end,
-                    End::Sense => values.bit_end,
-                };
+                f[a * stride + b] += values.end(end);
             }
         }
         let first = if among == Among::Kept { front.first_sense } else { front.first_source };
