@@ -57,6 +57,12 @@ pub enum Error {
         /// What the system said.
         source: std::io::Error,
     },
+    /// A trial outside of a sweep cannot be computed, or there is too little memory to run.
+    #[error("{problem}")]
+    Trial {
+        /// The full message.
+        problem: String,
+    },
     /// The threads cannot be started.
     #[error("cannot start {threads} threads: {problem}")]
     Threads {

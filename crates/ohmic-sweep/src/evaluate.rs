@@ -2,6 +2,7 @@
 
 use crate::Point;
 use ohmic_results::{Column, Record};
+use rayon::ThreadPool;
 
 /// A point made ready to run.
 #[derive(Debug)]
@@ -29,17 +30,41 @@ pub trait Evaluate: Sync {
     /// The full message for the user.
     fn prepare(&self, point: &Point) -> Result<Prepared<Self::Case>, String>;
 
-    /// What the trials of the point share.
+    /// How many trials of these points may be in flight at once with so many threads; more than there are
+    /// threads, so that none is idle while a trial is written down, unless memory is short. Called once,
+    /// when all points are read and before the first one runs.
+    ///
+    /// # Errors
+    /// Not even one fits; the message says what is needed.
+    fn in_flight(&self, cases: &[&Self::Case], threads: usize) -> Result<usize, String> {
+        let _ = cases;
+        Ok(threads + 1)
+    }
+
+    /// What the trials of the point share. Work is done on the threads of `pool`; the caller is none of
+    /// them, so that it may wait for what others compute.
     ///
     /// # Errors
     /// Why this point cannot be computed; all its trials then fail with this message, and the sweep goes on.
-    fn design<'a>(&'a self, case: &'a Self::Case, point: &Point) -> Result<Self::Design<'a>, String>;
+    fn design<'a>(
+        &'a self,
+        case: &'a Self::Case,
+        point: &Point,
+        pool: &ThreadPool,
+    ) -> Result<Self::Design<'a>, String>;
 
-    /// Computes one trial: the same record for the same point and trial, whatever ran before it.
+    /// Computes one trial: the same record for the same point and trial, whatever ran before it. `pool` is
+    /// as for [`Evaluate::design`].
     ///
     /// # Errors
     /// Why this trial cannot be computed; the sweep keeps the message in its row and goes on.
-    fn evaluate(&self, design: &Self::Design<'_>, point: &Point, trial: u32) -> Result<Record, String>;
+    fn evaluate(
+        &self,
+        design: &Self::Design<'_>,
+        point: &Point,
+        trial: u32,
+        pool: &ThreadPool,
+    ) -> Result<Record, String>;
 
     /// The columns of the records that these cases give, in order.
     fn columns(&self, cases: &[&Self::Case]) -> Vec<Column>;

@@ -10,23 +10,28 @@
 //! Draws no picture.
 
 mod axis;
+mod cache;
 mod error;
 mod evaluate;
 mod file;
 mod folder;
 mod key;
+mod memory;
 pub mod networks;
 mod point;
+mod reuse;
 mod runner;
 mod self_test;
 mod simulate;
 
 pub use axis::{Axis, read_value};
+pub use cache::{Stage, Uses};
 pub use error::Error;
 pub use evaluate::{Evaluate, Prepared};
 pub use file::{RunSettings, SweepFile};
 pub use folder::{axis_column, label_columns};
 pub use key::{RUN_KEYS, RunKey, Swept, TrialKey};
+pub use memory::{Budget, size};
 pub use point::Point;
 pub use runner::{Options, Outcome, Progress, Shard, run};
 pub use self_test::{SelfTest, self_test};

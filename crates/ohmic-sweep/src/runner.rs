@@ -4,12 +4,12 @@ use crate::evaluate::Prepared;
 use crate::folder::{Folder, Row, labels};
 use crate::{Error, Evaluate, Point, SweepFile, TrialKey};
 use ohmic_results::{Column, Record, Store, Table, Value};
-use rayon::prelude::*;
+use rayon::ThreadPool;
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 /// How a sweep is run; nothing here changes a result.
@@ -81,10 +81,7 @@ struct Task<'a, C> {
 /// A point that is refused (before anything runs), or a folder that cannot be written.
 /// A trial that fails is not an error: its row says `failed` and why.
 pub fn run<E: Evaluate>(sweep: &SweepFile, evaluate: &E, options: &Options<'_>) -> Result<Outcome, Error> {
-    let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(options.threads.unwrap_or(0))
-        .build()
-        .map_err(|e| Error::Threads { threads: options.threads.unwrap_or(0), problem: e.to_string() })?;
+    let pool = pool(options.threads)?;
     let points = sweep.points();
     let prepared = pool.install(|| prepare(&points, evaluate))?;
 
@@ -99,6 +96,8 @@ pub fn run<E: Evaluate>(sweep: &SweepFile, evaluate: &E, options: &Options<'_>) 
         })
         .collect();
     let cases: Vec<&E::Case> = prepared.iter().map(|ready| &ready.case).collect();
+    let lanes =
+        evaluate.in_flight(&cases, pool.current_num_threads()).map_err(|problem| Error::Trial { problem })?;
     let columns = evaluate.columns(&cases);
     let out = match options.shard {
         Some(shard) => options.out.join(SHARDS).join(format!("{}-of-{}", shard.part, shard.of)),
@@ -129,8 +128,17 @@ pub fn run<E: Evaluate>(sweep: &SweepFile, evaluate: &E, options: &Options<'_>) 
 
     let computed = total - found;
     let columns = folder.columns();
-    let work = Work { evaluate, store: &store, columns, found, total, progress: options.progress };
-    let timings = pool.install(|| work.all(&tasks))?;
+    let work = Work {
+        evaluate,
+        store: &store,
+        columns,
+        pool: &pool,
+        lanes,
+        found,
+        total,
+        progress: options.progress,
+    };
+    let timings = work.all(&tasks)?;
     folder.append_timings(&timings)?;
 
     let mut failed: Vec<(String, String)> = Vec::new();
@@ -146,6 +154,35 @@ pub fn run<E: Evaluate>(sweep: &SweepFile, evaluate: &E, options: &Options<'_>) 
     }
     let table = if options.shard.is_none() { folder.finish(&store, &rows)? } else { None };
     Ok(Outcome { table, computed, found, failed })
+}
+
+/// So many threads, or one a core.
+pub(crate) fn pool(threads: Option<usize>) -> Result<ThreadPool, Error> {
+    let threads = threads.unwrap_or(0);
+    rayon::ThreadPoolBuilder::new()
+        .num_threads(threads)
+        .build()
+        .map_err(|e| Error::Threads { threads, problem: e.to_string() })
+}
+
+/// Calls `work` for `0..count`, begun in order, at most `lanes` at a time, each on a thread that is in no
+/// pool: it hands its work to a pool, so a lane that waits, for a value or for the disk, takes no thread
+/// from the others, and the last ones have all threads to themselves.
+pub(crate) fn in_lanes(lanes: usize, count: usize, work: impl Fn(usize) + Sync) {
+    let next = AtomicUsize::new(0);
+    std::thread::scope(|scope| {
+        for _ in 0..lanes.clamp(1, count.max(1)) {
+            scope.spawn(|| {
+                loop {
+                    let i = next.fetch_add(1, Ordering::Relaxed);
+                    if i >= count {
+                        return;
+                    }
+                    work(i);
+                }
+            });
+        }
+    });
 }
 
 /// Every point read and checked, in order; the first few refusals otherwise.
@@ -179,6 +216,8 @@ struct Work<'a, E> {
     evaluate: &'a E,
     store: &'a Store,
     columns: &'a [Column],
+    pool: &'a ThreadPool,
+    lanes: usize,
     found: usize,
     total: usize,
     progress: &'a (dyn Fn(&Progress) + Sync),
@@ -224,24 +263,29 @@ impl<E: Evaluate> Work<'_, E> {
                     last: Some((format!("{}, trial {trial}", point.describe()), problem)),
                 });
             };
-        tasks.par_iter().with_max_len(1).for_each(|task| {
+        // a point's design is made by the first of its trials and goes with the last
+        let designs: Vec<Shared<E::Design<'_>>> = tasks.iter().map(|t| Shared::new(t.trials.len())).collect();
+        let queue: Vec<(usize, usize)> = tasks
+            .iter()
+            .enumerate()
+            .flat_map(|(t, task)| (0..task.trials.len()).map(move |trial| (t, trial)))
+            .collect();
+        in_lanes(self.lanes, queue.len(), |i| {
             if stop.load(Ordering::Relaxed) {
                 return;
             }
+            let (t, trial) = queue[i];
+            let (task, (trial, key)) = (&tasks[t], &tasks[t].trials[trial]);
             let begun = Instant::now();
-            let design = guarded(|| self.evaluate.design(&task.prepared.case, task.point));
-            let share = begun.elapsed().as_secs_f64() / task.trials.len() as f64;
-            task.trials.par_iter().with_max_len(1).for_each(|(trial, key)| {
-                if stop.load(Ordering::Relaxed) {
-                    return;
-                }
-                let begun = Instant::now();
-                let result = match &design {
-                    Ok(design) => guarded(|| self.evaluate.evaluate(design, task.point, *trial)),
-                    Err(problem) => Err(problem.clone()),
-                };
-                finish(task.point, *trial, key, result, share + begun.elapsed().as_secs_f64());
-            });
+            let design = designs[t].get();
+            let design = design
+                .get_or_init(|| guarded(|| self.evaluate.design(&task.prepared.case, task.point, self.pool)));
+            let result = match design {
+                Ok(design) => guarded(|| self.evaluate.evaluate(design, task.point, *trial, self.pool)),
+                Err(problem) => Err(problem.clone()),
+            };
+            designs[t].done();
+            finish(task.point, *trial, key, result, begun.elapsed().as_secs_f64());
         });
         let tally = tally.into_inner().unwrap_or_else(PoisonError::into_inner);
         match tally.error {
@@ -251,8 +295,32 @@ impl<E: Evaluate> Work<'_, E> {
     }
 }
 
-fn lock(tally: &Mutex<Tally>) -> MutexGuard<'_, Tally> {
-    tally.lock().unwrap_or_else(PoisonError::into_inner)
+type Made<D> = Arc<OnceLock<Result<D, String>>>;
+
+/// What the trials of a point share, as long as one of them is open.
+struct Shared<D> {
+    made: Mutex<Made<D>>,
+    open: AtomicUsize,
+}
+
+impl<D> Shared<D> {
+    fn new(trials: usize) -> Self {
+        Self { made: Mutex::default(), open: AtomicUsize::new(trials) }
+    }
+
+    fn get(&self) -> Made<D> {
+        Arc::clone(&lock(&self.made))
+    }
+
+    fn done(&self) {
+        if self.open.fetch_sub(1, Ordering::Relaxed) == 1 {
+            *lock(&self.made) = Arc::default();
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A row of the results: labels, status and message, then what was measured.

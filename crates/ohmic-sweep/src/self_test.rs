@@ -75,7 +75,7 @@ fn one(name: &str, example: &str) -> Result<(usize, usize), String> {
 }
 
 /// One layer whose weights have one sign in each fragment, as `polarized` needs it.
-fn network(rows: usize) -> Result<Network, String> {
+pub(crate) fn network(rows: usize) -> Result<Network, String> {
     let per_crossbar = rows / ROWS_PER_READ * ROWS_PER_READ;
     let weights = (0..OUTPUTS * ROWS)
         .map(|i| {

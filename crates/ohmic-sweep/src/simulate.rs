@@ -1,7 +1,13 @@
 //! The real evaluation: hardware, network and data become a chip, its run a record.
 
-use crate::{Evaluate, Point, Prepared, networks};
-use ohmic_execution::{Chip, Design, RunOptions, Shortcuts};
+use crate::cache::{Cache, Stage, Uses};
+use crate::memory::{Budget, Need, Room};
+use crate::reuse::StageKeys;
+use crate::runner::in_lanes;
+use crate::{Error, Evaluate, Point, Prepared, networks};
+use ohmic_execution::{
+    Calibration, ChipBuilder, Design, EncodedNetwork, ProgrammedLayer, RunOptions, Shortcuts,
+};
 use ohmic_hardware::{Hardware, InputRange, Precision, WeightScale};
 use ohmic_mapping::Plan;
 use ohmic_metrics::{COLUMNS, Digital, Measured};
@@ -11,18 +17,26 @@ use ohmic_network::reference::{FloatEngine, IntegerEngine, accuracy};
 use ohmic_network::{MvmEngine, Network};
 use ohmic_numerics::{Noise, Seed};
 use ohmic_results::{Column, Record};
+use rayon::ThreadPool;
 use rayon::prelude::*;
-use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 
-/// Evaluates points by simulation. Networks, data sets and quantized networks are read once and shared.
-#[derive(Debug, Default)]
+/// Evaluates points by simulation. What points have in common is computed once and shared, as far as there
+/// is memory for it.
+#[derive(Debug)]
 pub struct Simulation {
-    networks: Cache<Arc<Network>>,
-    sets: Cache<Arc<LoadedSet>>,
-    quantized: Cache<Arc<Quantized>>,
-    correct: Cache<usize>,
+    budget: Budget,
+    cache: Cache,
+    /// Images that one thread runs together.
+    batch: AtomicUsize,
+}
+
+impl Default for Simulation {
+    fn default() -> Self {
+        Self::new(Budget::default())
+    }
 }
 
 /// What a point names, read and checked.
@@ -40,6 +54,7 @@ pub struct Case {
     pub digital: Digital,
     test: Arc<LoadedSet>,
     calibration: Arc<LoadedSet>,
+    keys: StageKeys,
 }
 
 #[derive(Debug)]
@@ -48,7 +63,36 @@ struct LoadedSet {
     hash: String,
 }
 
+/// A network in integers, and what each layer's weights are, in words.
+#[derive(Debug)]
+pub(crate) struct Integers {
+    pub(crate) quantized: Arc<Quantized>,
+    /// By layer index.
+    pub(crate) weights: Vec<String>,
+}
+
 impl Simulation {
+    /// A simulation that keeps within a budget of memory.
+    pub fn new(budget: Budget) -> Self {
+        // until the points are known, nothing is computed that could be dropped
+        Self { budget, cache: Cache::new(0), batch: AtomicUsize::new(1) }
+    }
+
+    /// How often the values of each stage were found and computed so far.
+    pub fn uses(&self) -> Vec<(Stage, Uses)> {
+        self.cache.uses()
+    }
+
+    /// The most bytes that values which can be computed again have taken at one time.
+    pub fn most_kept_bytes(&self) -> usize {
+        self.cache.most_bytes()
+    }
+
+    /// The memory that it may take.
+    pub fn budget(&self) -> Budget {
+        self.budget
+    }
+
     /// Reads and checks everything a point names.
     ///
     /// # Errors
@@ -56,54 +100,94 @@ impl Simulation {
     pub fn case(&self, point: &Point) -> Result<Case, String> {
         let hardware =
             Hardware::load(&point.locate(&point.hardware), &point.settings).map_err(|e| e.to_string())?;
-        let network = self
-            .networks
-            .get(&point.network, || networks::load(&point.locate(&point.network)).map(Arc::new))?;
+        let network = self.cache.get(Stage::Network, &point.locate(&point.network), network_bytes, || {
+            networks::load(&point.locate(&point.network))
+        })?;
         let precision = hardware.precision();
+        self.budget.holds_images(point.images + precision.calibration_images, network.input.len())?;
         let (test, calibration) = self.data(point, &precision)?;
         for set in [&test, &calibration] {
             set.set.all().fits(&network).map_err(|e| e.to_string())?;
         }
         let options = quantize_options(&precision);
         let same_integers = format!("{} {} {options:?}", network.hash, calibration.hash);
-        let quantized = self.quantized.get(&same_integers, || {
+        let integers = self.cache.get(Stage::Integers, &same_integers, Integers::bytes, || {
             quantization::quantize(&network, &options, &calibration.set.all())
-                .map(Arc::new)
+                .map(Integers::new)
                 .map_err(|e| e.to_string())
         })?;
+        let quantized = Arc::clone(&integers.quantized);
         let fraction = |correct: usize| correct as f64 / test.set.len() as f64;
-        let float = self.correct.get(&format!("float {} {}", network.hash, test.hash), || {
+        let reference = |name: String, compute: &dyn Fn() -> Result<usize, String>| {
+            self.cache.get(Stage::Reference, &name, |_| size_of::<usize>(), compute).map(|correct| *correct)
+        };
+        let float = reference(format!("float {} {}", network.hash, test.hash), &|| {
             correct(&network, &test.set, || FloatEngine)
         })?;
-        let integer = self.correct.get(&format!("integer {same_integers} {}", test.hash), || {
+        let integer = reference(format!("integer {same_integers} {}", test.hash), &|| {
             correct(&network, &test.set, || IntegerEngine::new(&quantized))
         })?;
         let plan = ohmic_mapping::map(&network, &quantized, &hardware).map_err(|e| e.to_string());
         let digital =
             Digital { float_accuracy: Some(fraction(float)), integer_accuracy: Some(fraction(integer)) };
-        Ok(Case { hardware, network, quantized, plan, digital, test, calibration })
+        let keys = StageKeys::new(&hardware, &same_integers, &integers.weights);
+        Ok(Case { hardware, network, quantized, plan, digital, test, calibration, keys })
     }
 
-    /// Runs one chip instance and reduces the run.
+    /// Runs one chip instance, on the threads of `pool`, and reduces the run. Not to be called from one of
+    /// those threads.
     ///
     /// # Errors
     /// Why the chip cannot be programmed, run or priced.
-    pub fn measure(&self, design: &PointDesign<'_>, point: &Point, trial: u32) -> Result<Measured, String> {
+    pub fn measure(
+        &self,
+        design: &PointDesign<'_>,
+        point: &Point,
+        trial: u32,
+        pool: &ThreadPool,
+    ) -> Result<Measured, String> {
         let PointDesign { case, plan, design, quiet } = design;
         let noise = Noise::new(Seed(point.seed)).instance(trial);
-        let chip = Chip::program(design, noise, Shortcuts::Taken).map_err(|e| e.to_string())?;
+        let mut chip = ChipBuilder::new(design, noise, Shortcuts::Taken);
+        for id in design.layers() {
+            let key = case.keys.cells(id, point.seed, trial);
+            let cells = self.cache.get(Stage::Cells, &key, ProgrammedLayer::bytes, || {
+                pool.install(|| ProgrammedLayer::program(design, id, &noise)).map_err(|e| e.to_string())
+            })?;
+            pool.install(|| chip.place(id, &cells));
+        }
+        let chip = chip.finish();
         if let (true, Some(measured)) = (chip.is_quiet(), quiet.get()) {
             return Ok(measured.clone());
         }
-        let run = chip.run_set(&case.test.set.all(), RunOptions::default()).map_err(|e| e.to_string())?;
-        let measured =
+        let options = RunOptions { batch: self.batch.load(Ordering::Relaxed), ..RunOptions::default() };
+        let measured = pool.install(|| -> Result<Measured, String> {
+            let run = chip.run_set(&case.test.set.all(), options).map_err(|e| e.to_string())?;
             ohmic_metrics::evaluate(&case.network, plan, &case.hardware, &chip, &run, case.digital)
-                .map_err(|e| e.to_string())?;
+                .map_err(|e| e.to_string())
+        })?;
         if chip.is_quiet() {
             // another instance may have been first; it found the same
             let _ = quiet.set(measured.clone());
         }
         Ok(measured)
+    }
+
+    /// Every chip instance of a point, in order, on `threads` threads (one a core if `None`).
+    ///
+    /// # Errors
+    /// Too little memory, no threads, or why a trial cannot be computed.
+    pub fn trials(&self, case: &Case, point: &Point, threads: Option<usize>) -> Result<Vec<Measured>, Error> {
+        let pool = crate::runner::pool(threads)?;
+        let failed = |problem| Error::Trial { problem };
+        let lanes = self.in_flight(&[case], pool.current_num_threads()).map_err(failed)?;
+        let design = self.design(case, point, &pool).map_err(failed)?;
+        let done: Vec<OnceLock<Result<Measured, String>>> =
+            (0..point.trials).map(|_| OnceLock::new()).collect();
+        in_lanes(lanes, done.len(), |trial| {
+            let _ = done[trial].set(self.measure(&design, point, trial as u32, &pool));
+        });
+        done.into_iter().filter_map(OnceLock::into_inner).map(|result| result.map_err(failed)).collect()
     }
 
     /// The test images of a point and the images that its scales and ranges are chosen on.
@@ -135,7 +219,8 @@ impl Simulation {
     }
 
     fn load(&self, spec: &DataSpec) -> Result<Arc<LoadedSet>, String> {
-        self.sets.get(&format!("{spec:?}"), || {
+        let bytes = |set: &LoadedSet| set.set.bytes();
+        self.cache.get(Stage::Data, &format!("{spec:?}"), bytes, || {
             let set = data::load(spec).map_err(|e| e.to_string())?;
             let mut hash = blake3::Hasher::new();
             hash.update(format!("{} {}", set.shape, set.classes).as_bytes());
@@ -147,7 +232,7 @@ impl Simulation {
             for label in &set.labels {
                 hash.update(&label.to_le_bytes());
             }
-            Ok(Arc::new(LoadedSet { set, hash: hash.finalize().to_hex().to_string() }))
+            Ok(LoadedSet { set, hash: hash.finalize().to_hex().to_string() })
         })
     }
 }
@@ -176,17 +261,46 @@ impl Evaluate for Simulation {
         Ok(Prepared { case, resolved, identity })
     }
 
-    fn design<'a>(&'a self, case: &'a Case, _: &Point) -> Result<PointDesign<'a>, String> {
+    fn in_flight(&self, cases: &[&Case], threads: usize) -> Result<usize, String> {
+        let most = |a: Need, b: Need| Need {
+            trial: a.trial.max(b.trial),
+            image: a.image.max(b.image),
+            vectors: a.vectors.max(b.vectors),
+        };
+        let need = cases.iter().map(|case| Need::of(case)).fold(Need::default(), most);
+        let room = Room::share(self.budget, self.cache.held_bytes(), need, threads)?;
+        self.batch.store(room.batch, Ordering::Relaxed);
+        self.cache.set_budget(room.cache);
+        Ok(room.lanes)
+    }
+
+    fn design<'a>(&'a self, case: &'a Case, _: &Point, pool: &ThreadPool) -> Result<PointDesign<'a>, String> {
         let plan = case.plan.as_ref().map_err(Clone::clone)?;
-        let set = &case.calibration.set;
-        let calibration = set.batch(0..set.len());
-        let design = Design::new(&case.network, &case.quantized, plan, &case.hardware, &calibration)
-            .map_err(|e| e.to_string())?;
+        let keys = &case.keys;
+        let encoded = self.cache.get(Stage::Encoding, &keys.encoding, EncodedNetwork::bytes, || {
+            pool.install(|| EncodedNetwork::new(&case.quantized, plan, &case.hardware))
+                .map_err(|e| e.to_string())
+        })?;
+        let mut design = Design::uncalibrated(&case.network, &case.quantized, plan, &case.hardware, &encoded);
+        if design.asks_for_calibration() {
+            let ranges = self.cache.get(Stage::Calibration, &keys.calibration, Calibration::bytes, || {
+                let set = &case.calibration.set;
+                let images = set.batch(0..set.len());
+                pool.install(|| Calibration::observe(&design, &images)).map_err(|e| e.to_string())
+            })?;
+            design.calibrate(&ranges);
+        }
         Ok(PointDesign { case, plan, design, quiet: OnceLock::new() })
     }
 
-    fn evaluate(&self, design: &PointDesign<'_>, point: &Point, trial: u32) -> Result<Record, String> {
-        self.measure(design, point, trial).map(|measured| measured.record)
+    fn evaluate(
+        &self,
+        design: &PointDesign<'_>,
+        point: &Point,
+        trial: u32,
+        pool: &ThreadPool,
+    ) -> Result<Record, String> {
+        self.measure(design, point, trial, pool).map(|measured| measured.record)
     }
 
     fn columns(&self, cases: &[&Case]) -> Vec<Column> {
@@ -234,7 +348,7 @@ pub fn data_spec(name: &str) -> Result<DataSpec, String> {
     DataSpec::from_toml(&toml::Value::Table(table), folder).map_err(|e| format!("{name}: {e}"))
 }
 
-fn quantize_options(precision: &Precision) -> QuantizeOptions {
+pub(crate) fn quantize_options(precision: &Precision) -> QuantizeOptions {
     QuantizeOptions {
         weight_bits: precision.weight_bits,
         input_bits: precision.input_bits,
@@ -266,28 +380,29 @@ fn correct<E: MvmEngine>(
         .sum()
 }
 
-/// Values by name, computed once. Nothing is locked while one is computed: two threads may compute
-/// the same value, which costs time but cannot wait for each other.
-#[derive(Debug)]
-struct Cache<T>(Mutex<BTreeMap<String, T>>);
+impl Integers {
+    pub(crate) fn new(quantized: Quantized) -> Self {
+        let weights = quantized.layers.iter().map(|layer| {
+            let Some(layer) = layer else { return String::new() };
+            let mut hash = blake3::Hasher::new();
+            for group in &layer.weights {
+                hash.update(format!("{} x {}", group.rows(), group.cols()).as_bytes());
+                group.as_slice().iter().for_each(|weight| {
+                    hash.update(&weight.to_le_bytes());
+                });
+            }
+            format!("{} of {} bits", hash.finalize().to_hex(), layer.weight_bits)
+        });
+        Self { weights: weights.collect(), quantized: Arc::new(quantized) }
+    }
 
-impl<T> Default for Cache<T> {
-    fn default() -> Self {
-        Self(Mutex::default())
+    fn bytes(&self) -> usize {
+        let weights = self.quantized.layers.iter().flatten().flat_map(|layer| &layer.weights);
+        weights.map(|group| size_of_val(group.as_slice())).sum()
     }
 }
 
-impl<T: Clone> Cache<T> {
-    fn get(&self, name: &str, compute: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
-        let known = |cache: &Self| {
-            let values = cache.0.lock().unwrap_or_else(PoisonError::into_inner);
-            values.get(name).cloned()
-        };
-        if let Some(value) = known(self) {
-            return Ok(value);
-        }
-        let value = compute()?;
-        let mut values = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        Ok(values.entry(name.to_owned()).or_insert(value).clone())
-    }
+fn network_bytes(network: &Network) -> usize {
+    let parameters = network.nodes.iter().flat_map(|node| node.layer.parameters());
+    parameters.map(|(_, values)| size_of_val(values)).sum()
 }

@@ -33,11 +33,17 @@ impl Evaluate for Fake {
         Ok(Prepared { case: point.index, resolved, identity: "network and data".to_owned() })
     }
 
-    fn design<'a>(&'a self, case: &'a usize, _: &Point) -> Result<usize, String> {
+    fn design<'a>(&'a self, case: &'a usize, _: &Point, _: &rayon::ThreadPool) -> Result<usize, String> {
         if self.design_fails_at == Some(*case) { Err("too wide".to_owned()) } else { Ok(*case) }
     }
 
-    fn evaluate(&self, design: &usize, point: &Point, trial: u32) -> Result<Record, String> {
+    fn evaluate(
+        &self,
+        design: &usize,
+        point: &Point,
+        trial: u32,
+        _: &rayon::ThreadPool,
+    ) -> Result<Record, String> {
         self.calls.fetch_add(1, Ordering::Relaxed);
         assert_eq!(*design, point.index);
         if self.panic_at == Some(*design) && trial == 1 {

@@ -88,6 +88,24 @@ pub(crate) struct RunArgs {
     /// Folder for the results (CSV, JSON, Parquet, resolved hardware)
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) memory: MemoryArgs,
+}
+
+/// How much memory may be taken.
+#[derive(Debug, Args)]
+pub(crate) struct MemoryArgs {
+    /// Memory for data, chips, batches and kept work, like 1GiB; default: half of what is available.
+    /// Changes no result
+    #[arg(long, value_name = "SIZE", value_parser = ohmic_sweep::Budget::parse)]
+    pub(crate) memory: Option<ohmic_sweep::Budget>,
+}
+
+impl MemoryArgs {
+    /// A simulation that keeps within it.
+    pub(crate) fn simulation(&self) -> ohmic_sweep::Simulation {
+        ohmic_sweep::Simulation::new(self.memory.unwrap_or_default())
+    }
 }
 
 #[derive(Debug, Args)]
@@ -102,6 +120,8 @@ pub(crate) struct SweepArgs {
     /// Compute one of N equal parts, like 2/4, at the same time as others do; then run without it
     #[arg(long, value_name = "I/N", value_parser = shard)]
     pub(crate) shard: Option<ohmic_sweep::Shard>,
+    #[command(flatten)]
+    pub(crate) memory: MemoryArgs,
 }
 
 #[derive(Debug, Args)]

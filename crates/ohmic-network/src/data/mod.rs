@@ -103,6 +103,15 @@ impl DataSet {
         self.labels.is_empty()
     }
 
+    /// Bytes that it takes in memory.
+    pub fn bytes(&self) -> usize {
+        let values = match &self.values {
+            Values::Bytes(v) => v.len(),
+            Values::Floats(v) => size_of::<f32>() * v.len(),
+        };
+        values + size_of::<u16>() * self.labels.len()
+    }
+
     /// Samples as a tensor, with the values the file holds.
     ///
     /// # Panics

@@ -1,25 +1,26 @@
 //! `ohmic cost`: energy by component and layer, latency and area.
 
-use super::run::{measure, refuse_results, write};
-use super::single;
+use super::run::{refuse_results, write};
+use super::{Common, single};
 use crate::answer::Answer;
 use crate::args::RunArgs;
 use crate::text::{self, percent, quantity};
 use anyhow::{Result, anyhow};
 use ohmic_hardware::Event;
 use ohmic_metrics::Measured;
-use ohmic_sweep::{Case, Simulation};
+use ohmic_sweep::Case;
 use serde_json::{Value, json};
 
-pub(crate) fn run(args: &RunArgs) -> Result<Answer> {
+pub(crate) fn run(args: &RunArgs, common: Common) -> Result<Answer> {
     if let Some(out) = &args.out {
         refuse_results(out)?;
     }
     let mut point = single::run_point(args)?;
     point.trials = 1;
-    let simulation = Simulation::default();
+    let simulation = args.memory.simulation();
     let case = single::case(&simulation, &point)?;
-    let measured = measure(&simulation, &case, &point)?.pop().ok_or_else(|| anyhow!("no trial was run"))?;
+    let all = simulation.trials(&case, &point, common.threads)?;
+    let measured = all.into_iter().next().ok_or_else(|| anyhow!("no trial was run"))?;
     let rows: Vec<Vec<String>> = measured
         .layers
         .iter()

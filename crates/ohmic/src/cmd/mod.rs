@@ -41,11 +41,11 @@ pub(crate) fn run(arguments: Arguments) -> Result<Answer> {
             .with_context(|| format!("cannot start {threads} threads"))?;
     }
     match arguments.command {
-        Command::Run(args) => run::run(&args),
+        Command::Run(args) => run::run(&args, common),
         Command::Sweep(args) => sweep::run(&args, common),
         Command::Train(args) => train::run(&args, common),
         Command::Map(args) => map::run(&args),
-        Command::Cost(args) => cost::run(&args),
+        Command::Cost(args) => cost::run(&args, common),
         Command::Report(args) => report::run(&args),
         Command::List(args) => list::run(&args),
         Command::Explain(args) => explain::run(&args),

@@ -1,6 +1,6 @@
 //! `ohmic run`: one network on one machine: what each layer does, how accurate it is, what it costs.
 
-use super::{cost, map, single};
+use super::{Common, cost, map, single};
 use crate::answer::Answer;
 use crate::args::RunArgs;
 use crate::text::{self, percent, quantity};
@@ -9,21 +9,20 @@ use ohmic_metrics::Measured;
 use ohmic_numerics::stats::{mean, student_half_width, wilson};
 use ohmic_results::{Record, Table, Value, write_atomically};
 use ohmic_sweep::{Case, Evaluate, Point, Simulation};
-use rayon::prelude::*;
 use serde_json::json;
 use std::path::Path;
 
 /// A layer below this signal-to-noise ratio no longer carries its input on: half the amplitude is noise.
 const BROKEN_DB: f64 = 6.0;
 
-pub(crate) fn run(args: &RunArgs) -> Result<Answer> {
+pub(crate) fn run(args: &RunArgs, common: Common) -> Result<Answer> {
     if let Some(out) = &args.out {
         refuse_results(out)?;
     }
     let point = single::run_point(args)?;
-    let simulation = Simulation::default();
+    let simulation = args.memory.simulation();
     let case = single::case(&simulation, &point)?;
-    let all = measure(&simulation, &case, &point)?;
+    let all = simulation.trials(&case, &point, common.threads)?;
     let first = all.first().ok_or_else(|| anyhow!("no trial was run"))?;
     let plan = case.plan.as_ref().map_err(|problem| anyhow!("{problem}"))?;
 
@@ -57,16 +56,6 @@ pub(crate) fn run(args: &RunArgs) -> Result<Answer> {
         "images": point.images, "seed": point.seed, "trials": records, "broken_layer": broken,
     });
     Ok(Answer::done(text, json))
-}
-
-/// Every chip instance, in order.
-pub(crate) fn measure(simulation: &Simulation, case: &Case, point: &Point) -> Result<Vec<Measured>> {
-    let design = simulation.design(case, point).map_err(|problem| anyhow!("{problem}"))?;
-    (0..point.trials)
-        .into_par_iter()
-        .map(|trial| simulation.measure(&design, point, trial))
-        .collect::<Result<_, String>>()
-        .map_err(|problem| anyhow!("{problem}"))
 }
 
 fn count(n: usize, what: &str) -> String {

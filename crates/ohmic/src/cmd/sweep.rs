@@ -38,7 +38,8 @@ pub(crate) fn run(args: &SweepArgs, common: Common) -> Result<Answer> {
         shard: args.shard,
         progress: &|progress| display.show(progress),
     };
-    let outcome = ohmic_sweep::run(&sweep, &Simulation::default(), &options);
+    let simulation = args.memory.simulation();
+    let outcome = ohmic_sweep::run(&sweep, &simulation, &options);
     display.finish();
     let outcome = outcome?;
     let _ = writeln!(
@@ -48,6 +49,9 @@ pub(crate) fn run(args: &SweepArgs, common: Common) -> Result<Answer> {
         duration(start.elapsed()),
         outcome.found
     );
+    if common.verbose > 0 {
+        let _ = writeln!(std::io::stderr(), "{}", reuse(&simulation));
+    }
 
     let mut answer = format!("{}\n\n", sweep.question());
     let mut page = None;
@@ -72,7 +76,11 @@ pub(crate) fn run(args: &SweepArgs, common: Common) -> Result<Answer> {
     if !outcome.failed.is_empty() {
         answer.push('\n');
     }
-    answer.push_str(&format!("\nresults  {}\n", out.join("results.csv").display()));
+    // a shard has none: they exist when the parts are put together
+    let results = outcome.table.is_some().then(|| out.join("results.csv"));
+    if let Some(results) = &results {
+        answer.push_str(&format!("\nresults  {}\n", results.display()));
+    }
     if let Some(page) = &page {
         answer.push_str(&format!("report   {}\n", page.display()));
     }
@@ -84,6 +92,28 @@ pub(crate) fn run(args: &SweepArgs, common: Common) -> Result<Answer> {
         "report": page.map(|p| p.display().to_string()),
     });
     Ok(Answer { text: answer, json, code: u8::from(!outcome.failed.is_empty()) })
+}
+
+/// What was computed once for several points, as lines for standard error.
+fn reuse(simulation: &Simulation) -> String {
+    let mut text = format!(
+        "  memory: {} allowed, at most {} of it for work kept to be used again",
+        simulation.budget(),
+        ohmic_sweep::size(simulation.most_kept_bytes())
+    );
+    for (stage, uses) in simulation.uses() {
+        let dropped = match uses.dropped {
+            0 => String::new(),
+            n => format!(", {n} dropped for want of memory"),
+        };
+        text.push_str(&format!(
+            "\n  {}: {} computed, {} found{dropped}",
+            stage.name(),
+            uses.computed,
+            uses.found
+        ));
+    }
+    text
 }
 
 /// `out/<name of the file>`, where the command is run.

@@ -1,0 +1,80 @@
+//! What a stage's value depends on, in words: the keys of what points share.
+//!
+//! A stage's key holds the whole resolved hardware file but for what is listed here as not read by it. So a
+//! section or key that is new is in every stage's key until somebody lists it, which costs reuse but never
+//! rightness; and the test below changes every key of every section and part that is documented, and
+//! demands that the stage's value stays the same to the bit where its key does.
+
+use ohmic_hardware::Hardware;
+use ohmic_network::LayerId;
+use toml::{Table, Value};
+
+/// Keys and sections that stand behind the cells: no stage here reads them.
+const BEHIND: &[&str] = &[
+    "name",
+    "summary",
+    "adc",
+    "hierarchy",
+    "component",
+    "crossbar.t_read",
+    "crossbar.adcs",
+    "crossbar.adc_rate",
+];
+
+/// What encoding and calibration do not read beside: their cells are nominal.
+const NOMINAL: &[&str] = &["device", "fault", "crossbar.v_read"];
+
+/// What programming does not read beside: the integers of the weights are in its key themselves.
+const INPUTS: &[&str] = &["precision", "dac"];
+
+/// The keys of what the stages of one point compute.
+#[derive(Clone, Debug)]
+pub(crate) struct StageKeys {
+    pub(crate) encoding: String,
+    pub(crate) calibration: String,
+    cells: String,
+    /// What the weights of each layer are.
+    weights: Vec<String>,
+}
+
+impl StageKeys {
+    /// The keys for a machine, for integers that `same_integers` describes and the weights among them.
+    pub(crate) fn new(hardware: &Hardware, same_integers: &str, weights: &[String]) -> Self {
+        let nominal = without(hardware.resolved(), &[BEHIND, NOMINAL].concat());
+        // of the device, nominal cells have the window
+        let window = hardware.device().window();
+        Self {
+            encoding: format!("{same_integers}\n{nominal}"),
+            calibration: format!("{same_integers}\n{window:?}\n{nominal}"),
+            cells: without(hardware.resolved(), &[BEHIND, INPUTS].concat()),
+            weights: weights.to_vec(),
+        }
+    }
+
+    /// The key of the cells of one layer of one chip instance.
+    pub(crate) fn cells(&self, id: LayerId, seed: u64, trial: u32) -> String {
+        let weights = self.weights.get(id.0 as usize).map_or("", String::as_str);
+        format!("layer {} weights {weights} seed {seed} chip {trial}\n{}", id.0, self.cells)
+    }
+}
+
+/// A hardware file without some of its keys and sections.
+fn without(resolved: &str, unread: &[&str]) -> String {
+    let Ok(mut table) = resolved.parse::<Table>() else { return resolved.to_owned() };
+    for path in unread {
+        match path.split_once('.') {
+            Some((section, key)) => {
+                if let Some(Value::Table(section)) = table.get_mut(section) {
+                    section.remove(key);
+                }
+            }
+            None => {
+                table.remove(*path);
+            }
+        }
+    }
+    table.to_string()
+}
+
+#[cfg(test)]
+mod tests;

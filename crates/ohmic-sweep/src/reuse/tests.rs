@@ -1,0 +1,218 @@
+//! Every documented key is changed, one at a time: a stage whose key stays the same must give the same value.
+
+use super::*;
+use crate::self_test;
+use crate::simulate::{Integers, quantize_options};
+use ohmic_config::KeyDoc;
+use ohmic_config::key::Form;
+use ohmic_execution::{Calibration, Design, EncodedNetwork, ProgrammedLayer};
+use ohmic_hardware::documentation;
+use ohmic_network::Shape;
+use ohmic_network::data::DataSet;
+use ohmic_network::quantization::quantize;
+use ohmic_numerics::{Noise, Seed};
+use std::collections::BTreeSet;
+
+/// Names and values of the stages: key and what was computed, as text that is exact to the bit.
+type Stages = [(&'static str, String, String); 3];
+
+/// What the stages give on a machine; or why the file is refused.
+fn stages(file: &Table) -> Result<Stages, String> {
+    let hardware = Hardware::from_text("test", &file.to_string()).map_err(|e| e.to_string())?;
+    // at least one row of the network's blocks stands behind another crossbar's
+    let network = self_test::network(128)?;
+    let samples: Vec<f32> = (0..3 * network.input.len()).map(|i| (i % 37) as f32 / 9.0).collect();
+    let set = DataSet::from_floats("test", Shape(vec![network.input.len()]), 19, samples, vec![0; 3])
+        .map_err(|e| e.to_string())?;
+    let options = quantize_options(&hardware.precision());
+    let integers = Integers::new(quantize(&network, &options, &set.all()).map_err(|e| e.to_string())?);
+    let plan = ohmic_mapping::map(&network, &integers.quantized, &hardware).map_err(|e| e.to_string())?;
+    let encoded = EncodedNetwork::new(&integers.quantized, &plan, &hardware).map_err(|e| e.to_string())?;
+    let design = Design::uncalibrated(&network, &integers.quantized, &plan, &hardware, &encoded);
+    let calibration = Calibration::observe(&design, &set.batch(0..3)).map_err(|e| e.to_string())?;
+    let keys = StageKeys::new(&hardware, &format!("{options:?}"), &integers.weights);
+    let id = design.layers().next().ok_or("no layer")?;
+    let cells =
+        ProgrammedLayer::program(&design, id, &Noise::new(Seed(3)).instance(1)).map_err(|e| e.to_string())?;
+    Ok([
+        ("encoding", keys.encoding.clone(), format!("{encoded:?}")),
+        ("calibration", keys.calibration.clone(), format!("{calibration:?}")),
+        ("cells", keys.cells(id, 3, 1), format!("{cells:?}")),
+    ])
+}
+
+/// A machine with read noise, an on/off ratio, faults and short reads, so that every stage has something
+/// to depend on; without prices.
+fn base() -> Table {
+    let text = Hardware::preset("generic_reram").map(|h| h.resolved().to_owned()).unwrap_or_default();
+    let mut table: Table = text.parse().expect("a resolved file is TOML");
+    table.remove("component");
+    for (section, more) in [
+        ("device", "read_sigma_rel = 0.01"),
+        ("crossbar", "rows_per_read = 8\nrows = 128"),
+        ("adc", "unused_codes = \"allow\""),
+        ("fault", "kind = \"stuck\"\nstuck_hrs_fraction = 0.02\nstuck_lrs_fraction = 0.01"),
+    ] {
+        let more: Table = more.parse().expect("is TOML");
+        let there = table.entry(section).or_insert_with(|| Value::Table(Table::new()));
+        there.as_table_mut().expect("is a section").extend(more);
+    }
+    // families that the preset leaves out, one that is added later included
+    for doc in documentation::sections().iter().filter(|doc| doc.path != "component") {
+        if let (Some(member), false) = (doc.members.last(), table.contains_key(doc.path)) {
+            let mut part: Table = member.example.parse().expect("an example is TOML");
+            part.insert("kind".to_owned(), Value::String(member.name.to_owned()));
+            table.insert(doc.path.to_owned(), Value::Table(part));
+        }
+    }
+    table
+}
+
+fn section<'t>(table: &'t mut Table, path: &str) -> &'t mut Table {
+    if path.is_empty() {
+        return table;
+    }
+    let there = table.entry(path).or_insert_with(|| Value::Table(Table::new()));
+    there.as_table_mut().expect("is a section")
+}
+
+/// Values of a key's form, some of which are in its range and go with the rest.
+fn candidates(key: &KeyDoc, now: Option<&Value>) -> Vec<Value> {
+    match key.form {
+        Form::Quantity(dimension) => {
+            let texts = [now.and_then(Value::as_str).unwrap_or_default(), dimension.example()];
+            let scaled = texts.iter().filter_map(|text| text.split_once(' ')).flat_map(|(number, unit)| {
+                let number: f64 = number.parse().unwrap_or(1.0);
+                [0.1, 0.5, 0.9, 1.1, 2.0].map(|f| Value::String(format!("{} {unit}", number * f)))
+            });
+            scaled.collect()
+        }
+        Form::Number => {
+            [0.0, 0.01, 0.1, 0.3, 0.6, 0.9, 1.0, 2.0, 50.0].map(Value::Float).into_iter().collect()
+        }
+        Form::Integer | Form::IntegerOr(_) => {
+            [1, 2, 3, 4, 5, 6, 7, 8, 9, 16, 64, 256].map(Value::Integer).into_iter().collect()
+        }
+        Form::Choice(names) => names.iter().map(|(name, _)| Value::String((*name).to_owned())).collect(),
+        Form::Text => vec![Value::String("something else".to_owned())],
+        Form::Table => Vec::new(),
+    }
+}
+
+#[test]
+fn a_stage_whose_key_stays_gives_the_same_bits() {
+    let mut untried: BTreeSet<String> = BTreeSet::new();
+    let mut kept = 0;
+    let mut compare = |name: &str, before: &Stages, after: &Stages| {
+        for ((stage, key, value), (_, key_after, value_after)) in before.iter().zip(after) {
+            if key == key_after {
+                kept += 1;
+                assert!(value == value_after, "`{name}` changes {stage} but not its key: list it no more");
+            }
+        }
+    };
+    for doc in documentation::sections() {
+        let path = if doc.path == "component" { "component.part" } else { doc.path };
+        let mut members: Vec<(&str, Table, &[KeyDoc])> = doc
+            .members
+            .iter()
+            .map(|m| (m.name, m.example.parse::<Table>().expect("an example is TOML"), m.keys))
+            .collect();
+        if members.is_empty() {
+            members.push(("", Table::new(), &[]));
+        }
+        let mut first: Option<Stages> = None;
+        for (kind, example, keys) in members {
+            let mut file = base();
+            let place = |file: &mut Table, f: &dyn Fn(&mut Table)| match path.split_once('.') {
+                Some((outer, inner)) => f(section(section(file, outer), inner)),
+                None => f(section(file, path)),
+            };
+            if !kind.is_empty() {
+                place(&mut file, &|s| {
+                    s.clear();
+                    s.insert("kind".to_owned(), Value::String(kind.to_owned()));
+                    s.extend(example.clone());
+                });
+            }
+            if kind == "ternary" {
+                section(&mut file, "precision").insert("weight_bits".to_owned(), Value::Integer(2));
+            }
+            let before = stages(&file).unwrap_or_else(|e| panic!("[{path}] kind = \"{kind}\": {e}"));
+            // another member of the family is a change of its section as well
+            if let Some(first) = first.as_ref().filter(|_| kind != "ternary") {
+                compare(&format!("{path}.kind"), first, &before);
+            }
+            for key in doc.keys.iter().chain(keys) {
+                let name = format!("{path}.{}", key.key);
+                let mut now = None;
+                if let Some(Value::Table(s)) =
+                    path.split('.').try_fold(&Value::Table(file.clone()), |at, part| {
+                        if part.is_empty() { Some(at) } else { at.get(part) }
+                    })
+                {
+                    now = s.get(key.key).cloned();
+                }
+                let mut tried = false;
+                for value in candidates(key, now.as_ref()) {
+                    let mut changed = file.clone();
+                    place(&mut changed, &|s| {
+                        s.insert(key.key.to_owned(), value.clone());
+                    });
+                    // the other way to say the same thing
+                    let ways = [
+                        ("g_min", "on_off_ratio"),
+                        ("sigma", "sigma_fraction"),
+                        ("read_sigma_fraction", "read_sigma_rel"),
+                    ];
+                    for (a, b) in ways {
+                        for (a, b) in [(a, b), (b, a)] {
+                            if key.key == a {
+                                place(&mut changed, &|s| {
+                                    s.remove(b);
+                                });
+                            }
+                        }
+                    }
+                    if let (true, Ok(after)) = (changed != file, stages(&changed)) {
+                        compare(&name, &before, &after);
+                        tried = true;
+                    }
+                }
+                if !tried && key.form != Form::Table {
+                    untried.insert(name);
+                }
+            }
+            first.get_or_insert(before);
+        }
+    }
+    assert!(kept > 100, "only {kept} changes kept a key: nothing is shared");
+    // what some stage does not read must have been changed, or the list above is believed, not tested
+    let unread = [BEHIND, NOMINAL, INPUTS].concat();
+    let believed: Vec<&String> = untried
+        .iter()
+        .filter(|name| {
+            unread.iter().any(|u| name.trim_start_matches('.') == *u || name.starts_with(&format!("{u}.")))
+        })
+        .collect();
+    assert!(believed.is_empty(), "no value tried for {believed:?}");
+}
+
+#[test]
+fn what_differs_only_behind_the_cells_shares_them() {
+    let before = stages(&base()).expect("the base runs");
+    let with = |path: &str, key: &str, value: Value| {
+        let mut file = base();
+        section(&mut file, path).insert(key.to_owned(), value);
+        stages(&file).expect("the change runs")
+    };
+    let same = |after: &Stages| before.iter().zip(after).map(|(a, b)| a.1 == b.1).collect::<Vec<_>>();
+    // encoding, calibration, cells
+    assert_eq!(same(&with("adc", "bits", Value::Integer(5))), [true, true, true]);
+    assert_eq!(same(&with("adc", "sigma_lsb", Value::Float(0.5))), [true, true, true]);
+    assert_eq!(same(&with("crossbar", "adcs", Value::Integer(4))), [true, true, true]);
+    assert_eq!(same(&with("device", "sigma_ln", Value::Float(0.2))), [true, true, false]);
+    assert_eq!(same(&with("device", "g_min", Value::String("2 uS".to_owned()))), [true, false, false]);
+    assert_eq!(same(&with("precision", "input_bits", Value::Integer(4))), [false, false, true]);
+    assert_eq!(same(&with("encoding", "cell_bits", Value::Integer(2))), [false, false, false]);
+}
