@@ -76,6 +76,10 @@ pub fn philox4x32_10(mut c: [u32; 4], key: [u32; 2]) -> [u32; 4] {
 }
 
 impl Noise {
+    pub(crate) fn key(&self) -> [u32; 2] {
+        self.key
+    }
+
     /// The source that belongs to a seed.
     pub fn new(seed: Seed) -> Self {
         Self { key: [seed.0 as u32, (seed.0 >> 32) as u32] }

@@ -9,6 +9,9 @@ pub struct Grids {
     pub(super) inverse: Vec<f32>,
     pub(super) low: Vec<f32>,
     pub(super) high: Vec<f32>,
+    /// The first and last values that round to a code.
+    pub(super) floor: Vec<f32>,
+    pub(super) ceiling: Vec<f32>,
 }
 
 impl Grids {
@@ -37,8 +40,20 @@ impl Grids {
         grids.inverse.resize(padded, 1.0);
         grids.low.resize(padded, 0.0);
         grids.high.resize(padded, 0.0);
+        grids.floor = grids.low.iter().map(|&low| -last_that_rounds_to(-low)).collect();
+        grids.ceiling = grids.high.iter().map(|&high| last_that_rounds_to(high)).collect();
         grids
     }
+}
+
+/// The largest number that rounds to a code: half a step above an even one, the last before that above an
+/// odd one (ties go to even).
+fn last_that_rounds_to(code: f32) -> f32 {
+    let mut last = code + 0.5;
+    while last.round_ties_even() > code {
+        last = last.next_down();
+    }
+    last
 }
 
 #[inline(always)]

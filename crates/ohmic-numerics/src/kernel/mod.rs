@@ -15,7 +15,7 @@ macro_rules! by_level {
         fn $name(level: $crate::kernel::Level, $($arg: $type),*) -> $out {
             #[cfg(target_arch = "x86_64")]
             {
-                #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
+                #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq")]
                 fn avx512($($arg: $type),*) -> $out {
                     $body($($arg),*)
                 }
@@ -42,6 +42,7 @@ mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
 mod convert;
+pub mod engine;
 mod fused;
 mod gemm;
 pub(crate) mod mesh;
@@ -69,7 +70,7 @@ pub enum Level {
     Scalar,
     /// AVX2 with FMA.
     Avx2,
-    /// AVX-512 F, BW, DQ, VL and VNNI.
+    /// AVX-512 F, BW, DQ, VL, VNNI, VBMI, VBMI2, BITALG and VPOPCNTDQ: Ice Lake, Zen 4 and later.
     Avx512,
 }
 
@@ -90,13 +91,16 @@ impl Level {
         {
             if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
                 levels.push(Self::Avx2);
-                if ["avx512f", "avx512bw", "avx512dq", "avx512vl", "avx512vnni"].iter().all(|f| match *f {
-                    "avx512f" => is_x86_feature_detected!("avx512f"),
-                    "avx512bw" => is_x86_feature_detected!("avx512bw"),
-                    "avx512dq" => is_x86_feature_detected!("avx512dq"),
-                    "avx512vl" => is_x86_feature_detected!("avx512vl"),
-                    _ => is_x86_feature_detected!("avx512vnni"),
-                }) {
+                if is_x86_feature_detected!("avx512f")
+                    && is_x86_feature_detected!("avx512bw")
+                    && is_x86_feature_detected!("avx512dq")
+                    && is_x86_feature_detected!("avx512vl")
+                    && is_x86_feature_detected!("avx512vnni")
+                    && is_x86_feature_detected!("avx512vbmi")
+                    && is_x86_feature_detected!("avx512vbmi2")
+                    && is_x86_feature_detected!("avx512bitalg")
+                    && is_x86_feature_detected!("avx512vpopcntdq")
+                {
                     levels.push(Self::Avx512);
                 }
             }

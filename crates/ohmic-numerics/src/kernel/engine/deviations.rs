@@ -1,0 +1,226 @@
+//! What conversions deviate by: one normal deviate each, for read and converter noise together.
+//!
+//! Read noise of independent cells sums to one Gaussian a bit line with variance `Σ_k d_k² · v_kc`, and
+//! converter noise is another with variance `σ_c²`; the sum of both is drawn at once, equal in distribution.
+
+use super::{Aligned, Block, Digits, Layout, Slice, Vectors};
+use crate::kernel::{Level, PackedI16, mvm_i16};
+use crate::noise::quad_normals;
+use crate::{MatRef, Noise, Purpose, Site};
+use std::ops::Range;
+
+/// Variances of the cells of a block at unit digits, as integers in units of `unit` levels².
+#[derive(Clone, Debug)]
+pub struct Variance {
+    /// One matrix a fragment.
+    packed: Vec<PackedI16>,
+    /// What was taken off the squares of the digits, times the column's sum: fragments × width.
+    pub(super) taken_off: Vec<Vec<u32>>,
+    pub(super) unit: f32,
+}
+
+impl Variance {
+    /// Packs variances (levels², rows × columns). The largest is held in as many bits as leave the sums of a
+    /// fragment within 32: 9 for 128 rows of 8-bit digits, so a cell's variance is right to 0.1 % of the largest.
+    ///
+    /// # Panics
+    /// `largest_digit` is at most 255.
+    pub fn pack(variance: MatRef<'_, f64>, fragments: &[Range<usize>], largest_digit: u32) -> Self {
+        assert!(largest_digit <= 255, "squares of digits of at most 8 bits");
+        let rows = fragments.iter().map(ExactSizeIterator::len).max().unwrap_or(1).max(1);
+        let square = f64::from(largest_digit.max(1)).powi(2);
+        let most = (f64::from(u32::MAX) / (rows as f64 * square)).min(32_767.0).floor();
+        let all = || (0..variance.rows()).flat_map(|r| variance.row(r));
+        let largest = all().fold(0f64, |top, &v| top.max(v));
+        // a power of two, so that scaling is exact
+        let unit = if largest > 0.0 { (largest / most).log2().ceil().exp2() } else { 1.0 };
+        let mut packed = Vec::with_capacity(fragments.len());
+        let mut taken_off = Vec::with_capacity(fragments.len());
+        for f in fragments {
+            let data: Vec<i16> =
+                f.clone().flat_map(|r| variance.row(r)).map(|&v| (v / unit).round() as i16).collect();
+            let mut sums = vec![0u32; variance.cols().next_multiple_of(PackedI16::PANEL)];
+            for row in data.chunks_exact(variance.cols().max(1)) {
+                for (sum, &v) in sums.iter_mut().zip(row) {
+                    *sum = sum.wrapping_add(32_768 * v as u32);
+                }
+            }
+            taken_off.push(sums);
+            packed.push(PackedI16::pack(MatRef::new(f.len(), variance.cols(), &data)));
+        }
+        Self { packed, taken_off, unit: unit as f32 }
+    }
+}
+
+/// Where the deviations of a block's conversions come from.
+#[derive(Clone, Copy, Debug)]
+pub struct Deviates<'a> {
+    /// The source.
+    pub noise: &'a Noise,
+    /// Layer and block.
+    pub site: Site,
+    /// Draw index of the first vector; the next ones follow.
+    pub first_draw: u32,
+    /// Standard deviation of converter noise of every column (columns rounded up to panels), in levels.
+    pub sigma: &'a [f32],
+    /// Variance of the cells, if reads are noisy.
+    pub variance: Option<&'a Variance>,
+    /// Slices that the machine issues, bit `s` for slice `s`, vectors × fragments of the block, `None`: all.
+    /// A read that is not issued deviates by nothing.
+    pub issued: Option<&'a [u64]>,
+}
+
+impl Deviates<'_> {
+    /// Variances of all reads of a tile: `[fragment][vector · slices + slice][width]`, integers.
+    pub(super) fn variances(
+        &self,
+        block: &Block,
+        layout: &Layout,
+        offsets: &[usize],
+        vectors: Vectors<'_>,
+        digits: &mut Digits,
+        out: &mut Aligned<i32>,
+    ) {
+        let Some(variance) = self.variance else { return };
+        let cut: Vec<_> = block.slices.iter().map(|s: &Slice| s.digit).collect();
+        let squares = digits.squares(layout, &cut, vectors);
+        let rows = squares.len() / layout.padded;
+        out.resize(block.rows.len() * rows * block.width);
+        let mut at = Vec::with_capacity(rows);
+        for (f, out) in out.chunks_exact_mut(rows * block.width).enumerate() {
+            at.clear();
+            at.extend((0..rows).map(|r| (r * layout.padded + offsets[f]) as u32));
+            mvm_i16(squares, &at, &variance.packed[f], out);
+        }
+    }
+
+    /// The deviations of panels `first .. first + count`, in levels:
+    /// `[vector][(fragment · slices + slice) · count + panel][16]`, slots rounded up to a multiple of four.
+    pub(super) fn fill(
+        &self,
+        level: Level,
+        block: &Block,
+        (first, count): (usize, usize),
+        vectors: usize,
+        variances: &[i32],
+        out: &mut Aligned<f32>,
+    ) {
+        let slots = (block.rows.len() * block.slices.len() * count).next_multiple_of(4);
+        out.resize(vectors * slots * Block::PANEL);
+        // counters of the groups of panels before this one
+        let before = block.rows.len() * block.slices.len() * (first / 4) * Block::PANEL;
+        let place = [self.site.block, (Purpose::Converter as u32) << 24 | (self.site.layer & 0x00ff_ffff)];
+        let draws = Draws { key: self.noise.key(), place, first: before as u32, draw: self.first_draw };
+        #[cfg(target_arch = "x86_64")]
+        if level == Level::Avx512 {
+            // SAFETY: `level` reports AVX-512 only where all the features of the function are there.
+            unsafe { super::table512::normals(draws, slots, out) };
+        } else {
+            normals(level, draws, slots, out);
+        }
+        #[cfg(not(target_arch = "x86_64"))]
+        normals(Level::Scalar, draws, slots, out);
+        scale(level, self, block, (first, count), variances, out);
+        if let Some(issued) = self.issued {
+            let (fragments, slices) = (block.rows.len(), block.slices.len());
+            for (out, issued) in out.chunks_exact_mut(slots * Block::PANEL).zip(issued.chunks_exact(fragments)) {
+                for (f, issued) in issued.iter().enumerate() {
+                    for s in (0..slices).filter(|s| issued >> s & 1 == 0) {
+                        out[(f * slices + s) * count * Block::PANEL..][..count * Block::PANEL].fill(0.0);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Counters of the normal deviates of a tile: vector `t` has draw `draw + t`, lane `l` of slots `4q ..
+/// 4q + 4` the four deviates of quad `first + 16 q + l`.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Draws {
+    pub(super) key: [u32; 2],
+    pub(super) place: [u32; 2],
+    pub(super) first: u32,
+    pub(super) draw: u32,
+}
+
+by_level! {
+    fn normals(draws: Draws, slots: usize, out: &mut [f32]) -> () = normals_body
+}
+
+#[inline(always)]
+pub(super) fn normals_body(draws: Draws, slots: usize, out: &mut [f32]) {
+    const LANES: usize = Block::PANEL;
+    for (t, out) in out.chunks_exact_mut(slots * LANES).enumerate() {
+        let draw = draws.draw.wrapping_add(t as u32);
+        for (q, out) in out.chunks_exact_mut(4 * LANES).enumerate() {
+            let first = draws.first.wrapping_add((q * LANES) as u32);
+            let mut c0: [u32; LANES] = std::array::from_fn(|l| first.wrapping_add(l as u32));
+            let mut c1 = [draw; LANES];
+            let mut c2 = [draws.place[0]; LANES];
+            let mut c3 = [draws.place[1]; LANES];
+            let (mut k0, mut k1) = (draws.key[0], draws.key[1]);
+            for _ in 0..10 {
+                for i in 0..LANES {
+                    let p0 = u64::from(c0[i]) * 0xD251_1F53;
+                    let p1 = u64::from(c2[i]) * 0xCD9E_8D57;
+                    c0[i] = (p1 >> 32) as u32 ^ c1[i] ^ k0;
+                    c1[i] = p1 as u32;
+                    c2[i] = (p0 >> 32) as u32 ^ c3[i] ^ k1;
+                    c3[i] = p0 as u32;
+                }
+                k0 = k0.wrapping_add(0x9E37_79B9);
+                k1 = k1.wrapping_add(0xBB67_AE85);
+            }
+            for i in 0..LANES {
+                let four = quad_normals([c0[i], c1[i], c2[i], c3[i]]);
+                for (j, normal) in four.into_iter().enumerate() {
+                    out[j * LANES + i] = normal;
+                }
+            }
+        }
+    }
+}
+
+by_level! {
+    fn scale(deviates: &Deviates<'_>, block: &Block, panels: (usize, usize), variances: &[i32], out: &mut [f32]) -> () = scale_body
+}
+
+/// Deviates times their standard deviations: the root of `variance · unit + sigma²`.
+#[inline(always)]
+fn scale_body(
+    deviates: &Deviates<'_>,
+    block: &Block,
+    (first, count): (usize, usize),
+    variances: &[i32],
+    out: &mut [f32],
+) {
+    const LANES: usize = Block::PANEL;
+    let (fragments, slices, width) = (block.rows.len(), block.slices.len(), block.width);
+    let slots = (fragments * slices * count).next_multiple_of(4);
+    let vectors = out.len() / (slots * LANES);
+    for (t, out) in out.chunks_exact_mut(slots * LANES).enumerate() {
+        for (u, out) in out.chunks_exact_mut(LANES).enumerate().take(fragments * slices * count) {
+            let (read, panel) = (u / count, first + u % count);
+            let (f, s) = (read / slices, read % slices);
+            let sigma = &deviates.sigma[panel * LANES..][..LANES];
+            match deviates.variance {
+                None => {
+                    for i in 0..LANES {
+                        out[i] *= sigma[i];
+                    }
+                }
+                Some(variance) => {
+                    let row = (f * vectors + t) * slices + s;
+                    let sums = &variances[row * width + panel * LANES..][..LANES];
+                    let off = &variance.taken_off[f][panel * LANES..][..LANES];
+                    for i in 0..LANES {
+                        // the true sum is below 2^32; the lower 24 bits decide nothing that f32 could hold
+                        let sum = (sums[i] as u32).wrapping_add(off[i]) as f32;
+                        out[i] *= (sum * variance.unit + sigma[i] * sigma[i]).sqrt();
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,357 @@
+//! A block packed for an engine.
+
+use super::{Aligned, Engine};
+use crate::MatRef;
+use crate::kernel::{Digit, DigitPart, Grids};
+use std::ops::Range;
+
+/// One step of driving an input: its digit, and what a code of it is worth.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Slice {
+    /// Which bits of the input.
+    pub digit: Digit,
+    /// A power of two, or its negative.
+    pub gain: i64,
+}
+
+/// A block as it is specified, for any engine.
+#[derive(Clone, Copy, Debug)]
+pub struct BlockSource<'a> {
+    /// Effective levels in units of `1 / scale^-1`: rows × columns.
+    pub cells: MatRef<'a, i16>,
+    /// Rows of each fragment, within the block.
+    pub fragments: &'a [Range<usize>],
+    /// Digital gain of a column's code in each fragment: fragments × columns; 0: not converted.
+    pub gains: MatRef<'a, i32>,
+    /// Converter of every column (columns rounded up to [`Block::PANEL`]); `None`: sums are passed on.
+    pub grids: Option<&'a Grids>,
+    /// Levels per unit of the cells: a power of two.
+    pub scale: f32,
+    /// Steps of driving an input.
+    pub slices: &'a [Slice],
+}
+
+/// Why an engine cannot take a block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unfit {
+    /// Sums, codes or totals may leave their integers.
+    Range,
+    /// Digits of more than one bit, or of more than eight.
+    Digits,
+    /// Cells are not whole, or too large.
+    Cells,
+}
+
+/// A block packed for an engine.
+#[derive(Clone, Debug)]
+pub struct Block {
+    pub(super) engine: Engine,
+    /// Rows of each fragment.
+    pub(super) rows: Vec<usize>,
+    pub(super) columns: usize,
+    /// Columns rounded up to panels.
+    pub(super) width: usize,
+    /// Fragments × width.
+    pub(super) gains: Aligned<i32>,
+    pub(super) grids: Option<Grids>,
+    /// `1 / step` times `scale`.
+    pub(super) factors: Aligned<f32>,
+    pub(super) scale: f32,
+    pub(super) slices: Vec<Slice>,
+    pub(super) cells: Packed,
+}
+
+/// Cells in the order an engine reads them.
+#[derive(Clone, Debug)]
+pub(super) enum Packed {
+    /// `[fragment][row][width]`, rows rounded up to even.
+    Rows(Aligned<i16>),
+    /// `[fragment][panel][pair of rows][16][2]`
+    Pairs(Aligned<i16>),
+    /// `[fragment][panel][four rows][16][4]`, less `bias`; `Σx · bias` is added to a sum.
+    Quads { cells: Aligned<i8>, bias: i32 },
+    /// `[pair of panels][row][16][2]`, rows of each fragment rounded up to four, zeros behind.
+    Half(Aligned<i16>),
+    /// `[four panels][row][16][4]`, the same; `flush`: entries that a byte can add up.
+    Quarter { cells: Aligned<i8>, flush: usize, signed: Signs },
+    /// `[fragment][panel][plane][word of 32 rows][16]`, less `bias`.
+    Planes { cells: Aligned<u32>, planes: usize, bias: i32 },
+}
+
+/// Whether cells may be negative.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Signs {
+    /// None is.
+    Unsigned,
+    /// Some are.
+    Signed,
+}
+
+impl Block {
+    /// Columns of a panel: what a register of 32-bit sums holds.
+    pub const PANEL: usize = 16;
+
+    /// The engine it is packed for.
+    pub fn engine(&self) -> Engine {
+        self.engine
+    }
+
+    /// Columns of a row of totals: columns rounded up to panels.
+    pub fn width(&self) -> usize {
+        self.width
+    }
+
+    /// The fastest engine that takes a block, of those that take all of `sources`.
+    pub fn choose(sources: &[BlockSource<'_>], inputs_fit_bytes: Bytes) -> Option<Engine> {
+        // measured on AVX-512: a look-up adds four rows of 64 or 32 columns, a dot product four or two of 16
+        [Engine::Table8, Engine::Dot8, Engine::Table16, Engine::Dot16]
+            .into_iter()
+            .filter(|&e| e != Engine::Dot8 || inputs_fit_bytes == Bytes::Fit)
+            .find(|&e| sources.iter().all(|s| fits(e, s).is_ok()))
+    }
+
+    /// Packs a block for an engine.
+    ///
+    /// # Errors
+    /// The engine cannot take it.
+    ///
+    /// # Panics
+    /// Shapes as documented at [`BlockSource`].
+    pub fn pack(engine: Engine, source: &BlockSource<'_>) -> Result<Self, Unfit> {
+        fits(engine, source)?;
+        let columns = source.cells.cols();
+        let width = columns.next_multiple_of(Self::PANEL);
+        assert_eq!((source.gains.rows(), source.gains.cols()), (source.fragments.len(), columns), "gains");
+        let mut gains = Aligned::zeros(source.fragments.len() * width);
+        for f in 0..source.fragments.len() {
+            gains[f * width..][..columns].copy_from_slice(source.gains.row(f));
+        }
+        let factors = match source.grids {
+            Some(grids) => {
+                assert_eq!(grids.len(), width, "one grid a column");
+                grids.inverse.iter().map(|i| i * source.scale).collect()
+            }
+            None => Aligned::default(),
+        };
+        Ok(Self {
+            engine,
+            rows: source.fragments.iter().map(ExactSizeIterator::len).collect(),
+            columns,
+            width,
+            gains,
+            grids: source.grids.cloned(),
+            factors,
+            scale: source.scale,
+            slices: source.slices.to_vec(),
+            cells: packed(engine, source, width),
+        })
+    }
+}
+
+/// Whether the inputs of a layer are unsigned integers of at most 8 bits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bytes {
+    /// They are.
+    Fit,
+    /// They may not be.
+    Overflow,
+}
+
+/// Whether an engine can take a block.
+pub(super) fn fits(engine: Engine, source: &BlockSource<'_>) -> Result<(), Unfit> {
+    in_range(source)?;
+    let one_bit = source.slices.iter().all(|s| s.digit.bits == 1 && s.digit.part != DigitPart::Signed);
+    let (low, high) = extremes(source.cells);
+    match engine {
+        Engine::Plain | Engine::Dot16 => Ok(()),
+        Engine::Dot8 => {
+            if source.slices.iter().any(|s| s.digit.bits > 8) {
+                return Err(Unfit::Digits);
+            }
+            if high - low <= 255 { Ok(()) } else { Err(Unfit::Cells) }
+        }
+        Engine::Table16 | Engine::Table8 | Engine::Bits if !one_bit => Err(Unfit::Digits),
+        // two entries of four rows add up in 16 bits
+        Engine::Table16 => if largest_entry(source) <= 16_383 { Ok(()) } else { Err(Unfit::Cells) },
+        // at least four entries in 8 bits
+        Engine::Table8 => {
+            let limit = if low < 0 { 127 } else { 255 };
+            if largest_entry(source) * 4 <= limit { Ok(()) } else { Err(Unfit::Cells) }
+        }
+        Engine::Bits => if high - low <= 255 { Ok(()) } else { Err(Unfit::Cells) },
+    }
+}
+
+/// Whether sums, codes and totals stay within their integers, whatever the inputs.
+fn in_range(source: &BlockSource<'_>) -> Result<(), Unfit> {
+    let digit = source.slices.iter().map(|s| (1i64 << s.digit.bits) - 1).max().unwrap_or(0);
+    if source.slices.iter().any(|s| s.digit.bits > 15 || !s.gain.unsigned_abs().is_power_of_two()) {
+        return Err(Unfit::Digits);
+    }
+    let mut largest_sum = 0i64;
+    for rows in source.fragments {
+        let mut sums = vec![0i64; source.cells.cols()];
+        for row in rows.clone() {
+            for (sum, &g) in sums.iter_mut().zip(source.cells.row(row)) {
+                *sum += i64::from(g).abs();
+            }
+        }
+        largest_sum = sums.into_iter().fold(largest_sum, i64::max);
+    }
+    // half of what 32 bits hold: what is taken off and added again (bias) fits too
+    if largest_sum * digit > i64::from(i32::MAX / 2) {
+        return Err(Unfit::Range);
+    }
+    let gains: i64 = source.slices.iter().map(|s| s.gain.abs()).sum();
+    let largest_gain =
+        (0..source.gains.rows()).flat_map(|f| source.gains.row(f)).map(|g| i64::from(*g).abs()).max().unwrap_or(0);
+    let code = match source.grids {
+        None => largest_sum * digit,
+        Some(grids) => {
+            let code = grids.high.iter().chain(&grids.low).fold(0f32, |top, v| top.max(v.abs()));
+            // codes and gains are multiplied in 16 bits
+            if code > 32_767.0 || largest_gain > 32_767 {
+                return Err(Unfit::Range);
+            }
+            code as i64
+        }
+    };
+    let total = gains * largest_gain * code * source.fragments.len() as i64;
+    if total <= i64::from(i32::MAX) { Ok(()) } else { Err(Unfit::Range) }
+}
+
+fn extremes(cells: MatRef<'_, i16>) -> (i32, i32) {
+    let all = || (0..cells.rows()).flat_map(|r| cells.row(r)).map(|&g| i32::from(g));
+    (all().min().unwrap_or(0).min(0), all().max().unwrap_or(0).max(0))
+}
+
+/// The largest magnitude among the sums of any of four neighbouring rows of a fragment.
+fn largest_entry(source: &BlockSource<'_>) -> i32 {
+    let mut largest = 0;
+    for rows in source.fragments {
+        for first in rows.clone().step_by(4) {
+            let mut sums = vec![(0i32, 0i32); source.cells.cols()];
+            for row in first..(first + 4).min(rows.end) {
+                for ((above, below), &g) in sums.iter_mut().zip(source.cells.row(row)) {
+                    *above += i32::from(g).max(0);
+                    *below += (-i32::from(g)).max(0);
+                }
+            }
+            largest = sums.into_iter().fold(largest, |top, (a, b)| top.max(a).max(b));
+        }
+    }
+    largest
+}
+
+fn packed(engine: Engine, source: &BlockSource<'_>, width: usize) -> Packed {
+    let cells = source.cells;
+    let (low, high) = extremes(cells);
+    let panels = width / Block::PANEL;
+    let at = |row: usize, column: usize| if column < cells.cols() { cells[(row, column)] } else { 0 };
+    match engine {
+        Engine::Plain => {
+            let rows: usize = source.fragments.iter().map(|f| f.len().next_multiple_of(2)).sum();
+            let mut out = Aligned::zeros(rows * width);
+            let mut first = 0;
+            for f in source.fragments {
+                for (i, row) in f.clone().enumerate() {
+                    out[(first + i) * width..][..cells.cols()].copy_from_slice(cells.row(row));
+                }
+                first += f.len().next_multiple_of(2);
+            }
+            Packed::Rows(out)
+        }
+        Engine::Dot16 => Packed::Pairs(interleave(source, panels, 2, at)),
+        Engine::Dot8 => {
+            let bias = if low >= -128 && high <= 127 { 0 } else { low + 128 };
+            // columns behind the last stand for zeros too, rows behind a fragment for nothing at all
+            let bytes = |row, column| (i32::from(at(row, column)) - bias) as i8;
+            Packed::Quads { cells: interleave(source, panels, 4, bytes), bias }
+        }
+        Engine::Table16 => Packed::Half(side_by_side(source, panels, 2, at)),
+        Engine::Table8 => {
+            let (limit, signed) = if low < 0 { (127, Signs::Signed) } else { (255, Signs::Unsigned) };
+            let flush = (limit / largest_entry(source).max(1)).min(32);
+            // a power of two, so that a list in steps of four is cut evenly
+            let flush = 1 << (flush as u32).ilog2();
+            Packed::Quarter { cells: side_by_side(source, panels, 4, |r, c| at(r, c) as i8), flush, signed }
+        }
+        Engine::Bits => {
+            let planes = (32 - ((high - low) as u32).leading_zeros()).max(1) as usize;
+            let words = |f: &Range<usize>| f.len().div_ceil(32);
+            let total: usize = source.fragments.iter().map(words).sum();
+            let mut out = Aligned::zeros(total * planes * width);
+            let mut first = 0;
+            for f in source.fragments {
+                for panel in 0..panels {
+                    for plane in 0..planes {
+                        for (i, row) in f.clone().enumerate() {
+                            for lane in 0..Block::PANEL {
+                                let level = (i32::from(at(row, panel * Block::PANEL + lane)) - low) as u32;
+                                let word = ((panel * planes + plane) * words(f) + i / 32) * Block::PANEL + lane;
+                                out[first + word] |= (level >> plane & 1) << (i % 32);
+                            }
+                        }
+                    }
+                }
+                first += words(f) * planes * width;
+            }
+            Packed::Planes { cells: out, planes, bias: low }
+        }
+    }
+}
+
+/// `[fragment][panel][group of rows][16][row of the group]`
+fn interleave<T: super::aligned::Number>(
+    source: &BlockSource<'_>,
+    panels: usize,
+    group: usize,
+    at: impl Fn(usize, usize) -> T,
+) -> Aligned<T> {
+    let groups: usize = source.fragments.iter().map(|f| f.len().div_ceil(group)).sum();
+    let mut out = Aligned::zeros(groups * panels * Block::PANEL * group);
+    let mut first = 0;
+    for f in source.fragments {
+        let groups = f.len().div_ceil(group);
+        for panel in 0..panels {
+            for (i, row) in f.clone().enumerate() {
+                for lane in 0..Block::PANEL {
+                    let to = ((panel * groups + i / group) * Block::PANEL + lane) * group + i % group;
+                    out[first + to] = at(row, panel * Block::PANEL + lane);
+                }
+            }
+        }
+        first += groups * panels * Block::PANEL * group;
+    }
+    out
+}
+
+/// `[panels side by side][row][16][panel]`, rows of each fragment rounded up to four.
+fn side_by_side<T: super::aligned::Number>(
+    source: &BlockSource<'_>,
+    panels: usize,
+    side: usize,
+    at: impl Fn(usize, usize) -> T,
+) -> Aligned<T> {
+    let rows: usize = source.fragments.iter().map(|f| f.len().next_multiple_of(4)).sum();
+    let line = Block::PANEL * side;
+    let mut out = Aligned::zeros(panels.div_ceil(side) * rows * line);
+    for strip in 0..panels.div_ceil(side) {
+        let mut first = strip * rows;
+        for f in source.fragments {
+            for (i, row) in f.clone().enumerate() {
+                for lane in 0..Block::PANEL {
+                    for beside in 0..side {
+                        let panel = strip * side + beside;
+                        if panel < panels {
+                            out[(first + i) * line + lane * side + beside] =
+                                at(row, panel * Block::PANEL + lane);
+                        }
+                    }
+                }
+            }
+            first += f.len().next_multiple_of(4);
+        }
+    }
+    out
+}

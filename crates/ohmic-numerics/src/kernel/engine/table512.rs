@@ -1,0 +1,593 @@
+//! Look-ups, bits and normal deviates for AVX-512.
+
+use super::avx512::{CONVERTED, Converters, EXACT, NOISY, convert, dot_pairs, weigh};
+use super::deviations::Draws;
+use super::digits::Of;
+use super::pack::{Packed, Signs};
+use super::{Block, DigitRows, Workspace};
+use crate::kernel::{Digit, DigitPart};
+use std::arch::x86_64::*;
+use std::ops::Range;
+
+/// For each slice the bits of up to 64 bytes.
+///
+/// # Safety
+/// The CPU has the features named; at most 64 bytes, at most 64 slices.
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq")]
+pub(super) unsafe fn byte_masks(x: &[u8], slices: &[Digit], out: &mut [u64; 64]) {
+    let there = u64::MAX >> (64 - x.len());
+    // SAFETY: masked to the bytes that are there.
+    let bytes = unsafe { _mm512_maskz_loadu_epi8(there, x.as_ptr().cast()) };
+    for (slice, out) in slices.iter().zip(out) {
+        *out = if slice.shift > 7 || slice.part == DigitPart::Negative {
+            0
+        } else {
+            _mm512_test_epi8_mask(bytes, _mm512_set1_epi8(1u8.wrapping_shl(slice.shift) as i8))
+        };
+    }
+}
+
+/// Bytes of a table entry, and of the sixteen entries of four rows.
+const ENTRY: usize = 64;
+const FOUR_ROWS: usize = 16 * ENTRY;
+
+/// Rows whose table stays in the first-level cache beside what is read and written: 32 KiB.
+const ROWS_IN_CACHE: usize = 128;
+
+/// See [`super::plain::read_group`], for tables.
+///
+/// # Safety
+/// The CPU has the features named; digits, offsets and totals as asserted by [`Block::read`].
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq")]
+pub(super) unsafe fn table_group(
+    block: &Block,
+    (first_fragment, digits): (usize, DigitRows<'_>),
+    offsets: &[usize],
+    (first, count): (usize, usize),
+    noisy: bool,
+    totals: &mut [i32],
+    workspace: &mut Workspace,
+) -> u64 {
+    let side = if matches!(block.cells, Packed::Half(_)) { 2 } else { 4 };
+    let Workspace { table, lists, lengths, deviations, listed, .. } = workspace;
+    let deviations = noisy.then_some(&deviations[..]);
+    let mut clips = _mm512_setzero_si512();
+    let mut start = 0;
+    let mut fragments = 0..0;
+    while fragments.end < block.rows.len() {
+        // as many fragments as the cache holds, at least one
+        fragments.start = fragments.end;
+        let mut rows = 0;
+        while fragments.end < block.rows.len() {
+            let more = block.rows[fragments.end].next_multiple_of(4);
+            if rows > 0 && rows + more > ROWS_IN_CACHE {
+                break;
+            }
+            rows += more;
+            fragments.end += 1;
+        }
+        let capacity =
+            fragments.clone().map(|f| block.rows[f].div_ceil(4)).max().unwrap_or(0).next_multiple_of(4);
+        let here = (first_fragment + fragments.start..first_fragment + fragments.end, digits.stamp);
+        // SAFETY: see the callee; fragments are those of the block.
+        unsafe {
+            if listed.as_ref() != Some(&here) {
+                list(block, digits, offsets, fragments.clone(), capacity, lists, lengths);
+                *listed = Some(here);
+            }
+            for strip in 0..count.div_ceil(side) {
+                let panels = (first + strip * side, (count - strip * side).min(side));
+                build(block, panels.0 / side, start..start + rows, table);
+                let run = Strip {
+                    block,
+                    rows: digits.rows,
+                    table: table.as_ptr().cast(),
+                    lists: &lists[..],
+                    lengths: &lengths[..],
+                    capacity,
+                    fragments: fragments.clone(),
+                    panel: panels.0,
+                    deviations,
+                    // panels of the group before this strip, and all of them
+                    beside: (strip * side, count),
+                };
+                macro_rules! run {
+                    ($kind:literal, $n:literal, $how:expr) => {
+                        run.read::<$kind, $n, { $how }>(totals, &mut clips)
+                    };
+                }
+                macro_rules! by_how {
+                    ($kind:literal, $n:literal) => {
+                        match (&block.grids, noisy) {
+                            (None, _) => run!($kind, $n, EXACT),
+                            (Some(_), false) => run!($kind, $n, CONVERTED),
+                            (Some(_), true) => run!($kind, $n, NOISY),
+                        }
+                    };
+                }
+                match (&block.cells, panels.1) {
+                    (Packed::Half(_), 2) => by_how!(0, 2),
+                    (Packed::Half(_), _) => by_how!(0, 1),
+                    (Packed::Quarter { signed: Signs::Unsigned, .. }, 4) => by_how!(1, 4),
+                    (Packed::Quarter { signed: Signs::Unsigned, .. }, 3) => by_how!(1, 3),
+                    (Packed::Quarter { signed: Signs::Unsigned, .. }, 2) => by_how!(1, 2),
+                    (Packed::Quarter { signed: Signs::Unsigned, .. }, _) => by_how!(1, 1),
+                    (_, 4) => by_how!(2, 4),
+                    (_, 3) => by_how!(2, 3),
+                    (_, 2) => by_how!(2, 2),
+                    (_, _) => by_how!(2, 1),
+                }
+            }
+        }
+        start += rows;
+    }
+    _mm512_reduce_add_epi32(clips) as u32 as u64
+}
+
+/// Lists the entries that each row of digits adds, fragment by fragment: their places in the table.
+///
+/// PERF: groups of four rows that no digit drives are left out.
+///
+/// # Safety
+/// As [`table_group`].
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq")]
+unsafe fn list(
+    block: &Block,
+    digits: DigitRows<'_>,
+    offsets: &[usize],
+    fragments: Range<usize>,
+    capacity: usize,
+    lists: &mut super::Aligned<u32>,
+    lengths: &mut Vec<u32>,
+) {
+    let Of::Bits(bits) = digits.of else { unreachable!("digits were cut for another engine") };
+    // room for a whole register behind the last list
+    lists.resize(digits.rows * fragments.len() * capacity + 16);
+    lengths.clear();
+    lengths.resize(digits.rows * fragments.len(), 0);
+    let nibbles = _mm512_set_epi8(
+        0, 0, 0, 60, 0, 0, 0, 56, 0, 0, 0, 52, 0, 0, 0, 48, 0, 0, 0, 44, 0, 0, 0, 40, 0, 0, 0, 36, 0, 0, 0, 32, 0,
+        0, 0, 28, 0, 0, 0, 24, 0, 0, 0, 20, 0, 0, 0, 16, 0, 0, 0, 12, 0, 0, 0, 8, 0, 0, 0, 4, 0, 0, 0, 0,
+    );
+    let places = _mm512_slli_epi32::<10>(_mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0));
+    let mut at = 0;
+    for row in 0..digits.rows {
+        let bits = &bits[row * digits.stride..][..digits.stride];
+        let mut base = 0;
+        for f in fragments.clone() {
+            let (offset, groups) = (offsets[f], block.rows[f].div_ceil(4));
+            let out = &mut lists[at * capacity..];
+            let mut length = 0;
+            for first in (0..groups).step_by(16) {
+                let n = (groups - first).min(16);
+                let from = offset + 4 * first;
+                let mut word = bits[from / 64] >> (from % 64);
+                if from % 64 != 0 && from / 64 + 1 < bits.len() {
+                    word |= bits[from / 64 + 1] << (64 - from % 64);
+                }
+                if n < 16 {
+                    word &= (1 << (4 * n)) - 1;
+                }
+                if word == 0 {
+                    continue;
+                }
+                let four = _mm512_and_si512(
+                    _mm512_multishift_epi64_epi8(nibbles, _mm512_set1_epi64(word as i64)),
+                    _mm512_set1_epi32(15),
+                );
+                let driven = _mm512_test_epi32_mask(four, four);
+                let place = _mm512_add_epi32(
+                    _mm512_add_epi32(_mm512_slli_epi32::<6>(four), places),
+                    _mm512_set1_epi32((base + first * FOUR_ROWS) as i32),
+                );
+                // SAFETY: `lists` has room for a register behind every list that is written to: those of later
+                // fragments and rows come after, and sixteen entries behind the last.
+                unsafe {
+                    _mm512_storeu_si512(
+                        out.as_mut_ptr().add(length).cast(),
+                        _mm512_maskz_compress_epi32(driven, place),
+                    );
+                }
+                length += driven.count_ones() as usize;
+            }
+            // the first entry of all is a zero: lists are read four at a time
+            let whole = length.next_multiple_of(4);
+            out[length..whole].fill(0);
+            lengths[at] = whole as u32;
+            base += groups * FOUR_ROWS;
+            at += 1;
+        }
+    }
+}
+
+/// The sums of every four rows in `rows` (counted with each fragment rounded up to four) for all patterns.
+///
+/// # Safety
+/// As [`table_group`]; `strip` and `rows` exist.
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq")]
+unsafe fn build(block: &Block, strip: usize, rows: Range<usize>, table: &mut super::Aligned<i16>) {
+    let total: usize = block.rows.iter().map(|r| r.next_multiple_of(4)).sum();
+    table.resize(rows.len() / 4 * FOUR_ROWS / 2);
+    // SAFETY: every row of the strip is a line of 64 bytes, and the table has sixteen for each four rows.
+    unsafe {
+        macro_rules! build {
+            ($cells:expr, $add:ident) => {{
+                let cells = $cells.as_ptr().cast::<u8>().add((strip * total + rows.start) * ENTRY);
+                for group in 0..rows.len() / 4 {
+                    let to = table.as_mut_ptr().cast::<u8>().add(group * FOUR_ROWS);
+                    let row: [__m512i; 4] =
+                        std::array::from_fn(|i| _mm512_loadu_si512(cells.add((4 * group + i) * ENTRY).cast()));
+                    let mut sums = [_mm512_setzero_si512(); 16];
+                    for pattern in 1..16usize {
+                        let bit = pattern.trailing_zeros() as usize;
+                        sums[pattern] = $add(sums[pattern & (pattern - 1)], row[bit]);
+                    }
+                    for (pattern, sum) in sums.into_iter().enumerate() {
+                        _mm512_storeu_si512(to.add(pattern * ENTRY).cast(), sum);
+                    }
+                }
+            }};
+        }
+        match &block.cells {
+            Packed::Half(cells) => build!(cells, _mm512_add_epi16),
+            Packed::Quarter { cells, .. } => build!(cells, _mm512_add_epi8),
+            _ => unreachable!("cells were packed for another engine"),
+        }
+    }
+}
+
+/// Up to four panels side by side, and the table of some fragments.
+#[derive(Clone)]
+struct Strip<'a> {
+    block: &'a Block,
+    rows: usize,
+    table: *const u8,
+    lists: &'a [u32],
+    lengths: &'a [u32],
+    capacity: usize,
+    fragments: Range<usize>,
+    panel: usize,
+    deviations: Option<&'a [f32]>,
+    beside: (usize, usize),
+}
+
+impl Strip<'_> {
+    /// All rows of digits. `KIND` 0: 16-bit entries; 1: unsigned, 2: signed 8-bit entries. `N` panels.
+    ///
+    /// # Safety
+    /// As [`table_group`]; lists and table are those of the fragments.
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq")]
+    unsafe fn read<const KIND: u8, const N: usize, const HOW: u8>(
+        &self,
+        totals: &mut [i32],
+        clips: &mut __m512i,
+    ) {
+        let Self { block, .. } = *self;
+        let (slices, width) = (block.slices.len(), block.width);
+        let column = self.panel * Block::PANEL;
+        let slots = (block.rows.len() * slices * self.beside.1).next_multiple_of(4);
+        // SAFETY: totals have a row a vector; converters and gains a column each; deviations as
+        // `Deviates::fill` lays them out.
+        unsafe {
+            let at: [Converters; N] = std::array::from_fn(|j| Converters::at(block, column + j * Block::PANEL));
+            for vector in 0..self.rows / slices {
+                let total = totals.as_mut_ptr().add(vector * width + column).cast::<__m512i>();
+                let mut sum: [__m512i; N] = std::array::from_fn(|j| _mm512_loadu_si512(total.add(j)));
+                for (s, slice) in block.slices.iter().enumerate() {
+                    let mut worth = [_mm512_setzero_si512(); N];
+                    let first = (vector * slices + s) * self.fragments.len();
+                    for (local, f) in self.fragments.clone().enumerate() {
+                        let length = self.lengths[first + local] as usize;
+                        if length == 0 && HOW != NOISY {
+                            continue;
+                        }
+                        let list = self.lists.as_ptr().add((first + local) * self.capacity);
+                        let sums = self.sums::<KIND, N>(list, length);
+                        let deviations = match self.deviations {
+                            Some(d) => {
+                                let slot = vector * slots + (f * slices + s) * self.beside.1 + self.beside.0;
+                                d.as_ptr().add(slot * Block::PANEL)
+                            }
+                            None => std::ptr::null(),
+                        };
+                        let gains = block.gains.as_ptr().add(f * width + column).cast::<__m512i>();
+                        for j in 0..N {
+                            let code = convert::<HOW>(
+                                sums[j],
+                                at[j],
+                                deviations.wrapping_add(j * Block::PANEL),
+                                clips,
+                            );
+                            let gain = _mm512_loadu_si512(gains.add(j));
+                            worth[j] = _mm512_add_epi32(worth[j], weigh::<HOW>(code, gain));
+                        }
+                    }
+                    let shift = _mm_cvtsi32_si128(slice.gain.unsigned_abs().trailing_zeros() as i32);
+                    for j in 0..N {
+                        let worth = _mm512_sll_epi32(worth[j], shift);
+                        sum[j] = if slice.gain < 0 {
+                            _mm512_sub_epi32(sum[j], worth)
+                        } else {
+                            _mm512_add_epi32(sum[j], worth)
+                        };
+                    }
+                }
+                for j in 0..N {
+                    _mm512_storeu_si512(total.add(j), sum[j]);
+                }
+            }
+        }
+    }
+
+    /// The sums of the entries of a list (a multiple of four), panel by panel.
+    ///
+    /// # Safety
+    /// Every place of the list lies within the table.
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq")]
+    unsafe fn sums<const KIND: u8, const N: usize>(&self, list: *const u32, length: usize) -> [__m512i; N] {
+        let zero = _mm512_setzero_si512();
+        let mut sums = [zero; N];
+        // SAFETY: see above.
+        unsafe {
+            let entry = |i: usize| _mm512_load_si512(self.table.add(*list.add(i) as usize).cast());
+            if KIND == 0 {
+                // two entries fit 16 bits; then even words are one panel, odd words the other
+                let (low, high) = (_mm512_set1_epi32(1), _mm512_set1_epi32(1 << 16));
+                let mut more = [zero; N];
+                let mut i = 0;
+                while i < length {
+                    let a = _mm512_add_epi16(entry(i), entry(i + 1));
+                    let b = _mm512_add_epi16(entry(i + 2), entry(i + 3));
+                    dot_pairs(&mut sums[0], a, low);
+                    dot_pairs(&mut more[0], b, low);
+                    if N > 1 {
+                        dot_pairs(&mut sums[1], a, high);
+                        dot_pairs(&mut more[1], b, high);
+                    }
+                    i += 4;
+                }
+                for j in 0..N {
+                    sums[j] = _mm512_add_epi32(sums[j], more[j]);
+                }
+                return sums;
+            }
+            let Packed::Quarter { flush, .. } = self.block.cells else {
+                unreachable!("cells were packed for another engine")
+            };
+            let mut i = 0;
+            while i < length {
+                let end = (i + flush).min(length);
+                let (mut a, mut b) = (zero, zero);
+                while i < end {
+                    a = _mm512_add_epi8(a, _mm512_add_epi8(entry(i), entry(i + 1)));
+                    b = _mm512_add_epi8(b, _mm512_add_epi8(entry(i + 2), entry(i + 3)));
+                    i += 4;
+                }
+                let bytes = _mm512_add_epi8(a, b);
+                for (j, sum) in sums.iter_mut().enumerate() {
+                    // one byte of every four is a panel's
+                    let pick = _mm512_set1_epi32(1 << (8 * j));
+                    *sum = if KIND == 1 {
+                        _mm512_dpbusd_epi32(*sum, bytes, pick)
+                    } else {
+                        _mm512_dpbusd_epi32(*sum, pick, bytes)
+                    };
+                }
+            }
+            sums
+        }
+    }
+}
+
+/// See [`super::deviations::normals_body`]: the same bits.
+///
+/// PERF: words stand in 64-bit lanes, so that a product needs no shuffle and its upper half is one shift
+/// away; what stands above a word is never looked at.
+///
+/// # Safety
+/// The CPU has the features named.
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq")]
+pub(super) unsafe fn normals(draws: Draws, slots: usize, out: &mut [f32]) {
+    let (m0, m1) = (_mm512_set1_epi64(0xD251_1F53), _mm512_set1_epi64(0xCD9E_8D57));
+    let mut keys = [(_mm512_setzero_si512(), _mm512_setzero_si512()); 10];
+    let (mut k0, mut k1) = (draws.key[0], draws.key[1]);
+    for key in &mut keys {
+        *key = (_mm512_set1_epi64(i64::from(k0)), _mm512_set1_epi64(i64::from(k1)));
+        k0 = k0.wrapping_add(0x9E37_79B9);
+        k1 = k1.wrapping_add(0xBB67_AE85);
+    }
+    let even = _mm512_set_epi64(14, 12, 10, 8, 6, 4, 2, 0);
+    let place = (_mm512_set1_epi64(i64::from(draws.place[0])), _mm512_set1_epi64(i64::from(draws.place[1])));
+    for (t, out) in out.chunks_exact_mut(slots * Block::PANEL).enumerate() {
+        let draw = _mm512_set1_epi64(i64::from(draws.draw.wrapping_add(t as u32)));
+        for (q, out) in out.chunks_exact_mut(4 * Block::PANEL).enumerate() {
+            let first = draws.first.wrapping_add((q * Block::PANEL) as u32);
+            // quads 0, 2, .. 14 and 1, 3, .. 15
+            let start = _mm512_add_epi32(even, _mm512_set1_epi64(i64::from(first)));
+            let mut states = [0u32, 1].map(|odd| {
+                [_mm512_add_epi32(start, _mm512_set1_epi64(i64::from(odd))), draw, place.0, place.1]
+            });
+            for &(k0, k1) in &keys {
+                for c in &mut states {
+                    let (p0, p1) = (_mm512_mul_epu32(c[0], m0), _mm512_mul_epu32(c[2], m1));
+                    *c = [
+                        _mm512_ternarylogic_epi64::<0x96>(_mm512_srli_epi64::<32>(p1), c[1], k0),
+                        p1,
+                        _mm512_ternarylogic_epi64::<0x96>(_mm512_srli_epi64::<32>(p0), c[3], k1),
+                        p0,
+                    ];
+                }
+            }
+            let words: [__m512i; 4] = std::array::from_fn(|i| {
+                _mm512_mask_blend_epi32(0xaaaa, states[0][i], _mm512_slli_epi64::<32>(states[1][i]))
+            });
+            for half in 0..2 {
+                // SAFETY: the same features.
+                let (a, b) = unsafe { box_muller(words[2 * half], words[2 * half + 1]) };
+                // SAFETY: `out` holds four panels.
+                unsafe {
+                    _mm512_storeu_ps(out.as_mut_ptr().add(2 * half * Block::PANEL), a);
+                    _mm512_storeu_ps(out.as_mut_ptr().add((2 * half + 1) * Block::PANEL), b);
+                }
+            }
+        }
+    }
+}
+
+/// Two normal deviates a lane, operation by operation those of `noise::quad_normals`.
+///
+/// # Safety
+/// The CPU has the features named.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq")]
+#[allow(clippy::approx_constant, clippy::excessive_precision)]
+unsafe fn box_muller(w0: __m512i, w1: __m512i) -> (__m512, __m512) {
+    let set = |v: f32| _mm512_set1_ps(v);
+    let mul = |a, b| _mm512_mul_ps(a, b);
+    let add = |a, b| _mm512_add_ps(a, b);
+    // ln
+    let u = mul(add(_mm512_cvtepu32_ps(w0), set(0.5)), set(1.0 / 4_294_967_296.0));
+    let shift = _mm512_set1_epi32(0x3f35_04f3);
+    let shifted = _mm512_sub_epi32(_mm512_castps_si512(u), shift);
+    let exponent = _mm512_cvtepi32_ps(_mm512_srai_epi32::<23>(shifted));
+    let mantissa = _mm512_castsi512_ps(_mm512_add_epi32(
+        _mm512_and_si512(shifted, _mm512_set1_epi32(0x007f_ffff)),
+        shift,
+    ));
+    let s = _mm512_div_ps(_mm512_sub_ps(mantissa, set(1.0)), add(mantissa, set(1.0)));
+    let z = mul(s, s);
+    let series = add(set(0.285_714_3), mul(z, set(0.222_222_22)));
+    let series = add(set(0.4), mul(z, series));
+    let series = add(set(0.666_666_7), mul(z, series));
+    let series = add(set(2.0), mul(z, series));
+    let ln = add(mul(exponent, set(std::f32::consts::LN_2)), mul(s, series));
+    let radius = _mm512_sqrt_ps(_mm512_max_ps(mul(set(-2.0), ln), _mm512_setzero_ps()));
+    // cosine and sine
+    let t = mul(_mm512_cvtepi32_ps(w1), set(1.0 / 2_147_483_648.0));
+    let above = _mm512_cmp_ps_mask::<_CMP_GT_OQ>(t, set(0.5));
+    let below = _mm512_cmp_ps_mask::<_CMP_LT_OQ>(t, set(-0.5));
+    let n = _mm512_sub_ps(_mm512_maskz_mov_ps(above, set(1.0)), _mm512_maskz_mov_ps(below, set(1.0)));
+    let f = _mm512_sub_ps(t, n);
+    let z = mul(f, f);
+    let sin = add(set(0.082_145_89), mul(z, set(-0.007_370_43)));
+    let sin = add(set(-0.599_264_5), mul(z, sin));
+    let sin = add(set(2.550_164), mul(z, sin));
+    let sin = add(set(-5.167_712_7), mul(z, sin));
+    let sin = mul(f, add(set(3.141_592_7), mul(z, sin)));
+    let cos = add(set(-0.025_806_89), mul(z, set(0.001_929_574)));
+    let cos = add(set(0.235_330_63), mul(z, cos));
+    let cos = add(set(-1.335_262_8), mul(z, cos));
+    let cos = add(set(4.058_712), mul(z, cos));
+    let cos = add(set(-4.934_802_2), mul(z, cos));
+    let cos = add(set(1.0), mul(z, cos));
+    // the sign of the half turn: a product with 1 or -1 flips a bit and nothing else
+    let flip = _mm512_set1_epi32(i32::MIN);
+    let signed = |v: __m512| {
+        let bits = _mm512_castps_si512(v);
+        _mm512_castsi512_ps(_mm512_mask_xor_epi32(bits, above | below, bits, flip))
+    };
+    (mul(radius, signed(cos)), mul(radius, signed(sin)))
+}
+
+/// See [`super::plain::read_group`], for bit planes.
+///
+/// # Safety
+/// The CPU has the features named; digits, offsets and totals as asserted by [`Block::read`].
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq")]
+pub(super) unsafe fn bits_group(
+    block: &Block,
+    digits: DigitRows<'_>,
+    offsets: &[usize],
+    (first, count): (usize, usize),
+    deviations: Option<&[f32]>,
+    totals: &mut [i32],
+) -> u64 {
+    let mut clips = _mm512_setzero_si512();
+    // SAFETY: see the callee.
+    unsafe {
+        for panel in first..first + count {
+            let beside = (panel - first, count);
+            match (&block.grids, deviations) {
+                (None, _) => bits_panel::<EXACT>(block, digits, offsets, panel, beside, None, totals, &mut clips),
+                (Some(_), None) => {
+                    bits_panel::<CONVERTED>(block, digits, offsets, panel, beside, None, totals, &mut clips);
+                }
+                (Some(_), d) => bits_panel::<NOISY>(block, digits, offsets, panel, beside, d, totals, &mut clips),
+            }
+        }
+    }
+    _mm512_reduce_add_epi32(clips) as u32 as u64
+}
+
+/// One panel: 32 rows of 16 columns an AND and a population count.
+///
+/// # Safety
+/// As [`bits_group`]; the panel exists.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq")]
+unsafe fn bits_panel<const HOW: u8>(
+    block: &Block,
+    digits: DigitRows<'_>,
+    offsets: &[usize],
+    panel: usize,
+    beside: (usize, usize),
+    deviations: Option<&[f32]>,
+    totals: &mut [i32],
+    clips: &mut __m512i,
+) {
+    let (Packed::Planes { cells, planes, bias }, Of::Bits(x)) = (&block.cells, digits.of) else {
+        unreachable!("cells were packed and digits cut for another engine")
+    };
+    let (slices, width) = (block.slices.len(), block.width);
+    let slots = (block.rows.len() * slices * beside.1).next_multiple_of(4);
+    let mut before = 0;
+    for (f, (&rows, &offset)) in block.rows.iter().zip(offsets).enumerate() {
+        let words = rows.div_ceil(32);
+        // SAFETY: cells hold `planes · words` lines a panel; a row of digits whole words of 32 from the
+        // fragment's offset on; the rest as in `dot_group`.
+        unsafe {
+            let cells = cells
+                .as_ptr()
+                .add((before * (width / Block::PANEL) + panel * words) * planes * Block::PANEL)
+                .cast::<__m512i>();
+            let at = Converters::at(block, panel * Block::PANEL);
+            let gain = _mm512_loadu_si512(block.gains.as_ptr().add(f * width + panel * Block::PANEL).cast());
+            for row in 0..digits.rows {
+                let (vector, s) = (row / slices, row % slices);
+                let x = x.as_ptr().add(row * digits.stride).cast::<i32>().add(offset / 32);
+                let mut sum = _mm512_setzero_si512();
+                // the most significant plane first, doubled on the way
+                for plane in (0..*planes).rev() {
+                    sum = _mm512_add_epi32(sum, sum);
+                    for w in 0..words {
+                        let g = _mm512_loadu_si512(cells.add(plane * words + w));
+                        let both = _mm512_and_si512(_mm512_set1_epi32(*x.add(w)), g);
+                        sum = _mm512_add_epi32(sum, _mm512_popcnt_epi32(both));
+                    }
+                }
+                if *bias != 0 {
+                    let driven: u32 = (0..words).map(|w| (*x.add(w) as u32).count_ones()).sum();
+                    sum = _mm512_add_epi32(sum, _mm512_set1_epi32(*bias * driven as i32));
+                }
+                let deviations = match deviations {
+                    Some(d) => {
+                        let slot = vector * slots + (f * slices + s) * beside.1 + beside.0;
+                        d.as_ptr().add(slot * Block::PANEL)
+                    }
+                    None => std::ptr::null(),
+                };
+                let code = convert::<HOW>(sum, at, deviations, clips);
+                let slice = block.slices[s].gain;
+                let shift = _mm_cvtsi32_si128(slice.unsigned_abs().trailing_zeros() as i32);
+                let worth = _mm512_sll_epi32(weigh::<HOW>(code, gain), shift);
+                let total = totals.as_mut_ptr().add(vector * width + panel * Block::PANEL).cast::<__m512i>();
+                let sum = _mm512_loadu_si512(total);
+                let sum = if slice < 0 { _mm512_sub_epi32(sum, worth) } else { _mm512_add_epi32(sum, worth) };
+                _mm512_storeu_si512(total, sum);
+            }
+        }
+        before += words;
+    }
+}
