@@ -1,6 +1,6 @@
 //! Every engine on every level of this machine against the specification, on one corpus.
 
-use super::digits::Values;
+
 use super::*;
 use crate::kernel::{Digit, DigitPart, Grids, Level};
 use crate::{Mat, MatRef, Noise, Purpose, Seed, Site, Uniform};

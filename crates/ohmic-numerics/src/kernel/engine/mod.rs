@@ -32,7 +32,7 @@ mod table512;
 
 pub use aligned::Aligned;
 pub use deviations::{Deviates, Variance};
-pub use digits::{DigitRows, Digits, Layout, Vectors};
+pub use digits::{DigitRows, Digits, Layout, Values, Vectors};
 pub use pack::{Block, BlockSource, Slice, Unfit};
 
 /// How the sums of a block are computed. All give the same bits; which is fastest depends on cells,
