@@ -122,7 +122,7 @@ impl Design<'_> {
             .zip(&design.encoded)
             .filter(|(b, _)| b.group == 0 && b.rows == *first_rows)
             .map(|(b, e)| {
-                e.readouts.iter().map(|r| crate::design::width(e, r, b.outputs.len())).sum::<usize>()
+                e.readouts.iter().map(|r| crate::effective::width(e, r, b.outputs.len())).sum::<usize>()
             })
             .sum();
         let converted = activity.reads as f64 * conversions as f64;

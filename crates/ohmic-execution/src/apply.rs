@@ -1,29 +1,49 @@
 //! A layer applied to a batch: quantize, gather, multiply, and back to float.
 
 use crate::Error;
-use crate::read::Vectors;
 use ohmic_network::Tensor;
 use ohmic_network::quantization::QuantizedMvm;
+use ohmic_numerics::kernel::engine::{Values, Vectors};
 
-/// What multiplies: gets the vectors of one group, the accumulators to add to (vectors × outputs of
-/// the group, in units of the integer product), and which samples these are.
-pub(crate) type Multiply<'m> = dyn FnMut(usize, Vectors<'_>, &mut [f64], Samples<'_>) + 'm;
+/// What multiplies.
+pub(crate) trait Multiply {
+    /// Gets the integers of the whole batch, sample after sample, before anything is multiplied.
+    fn begin(&mut self, _integers: Values<'_>) {}
 
-/// The samples that vectors were gathered from.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Samples<'a> {
-    /// Index of the first within the batch.
-    pub(crate) first: usize,
-    /// How many.
-    pub(crate) count: usize,
-    /// Their integers, sample after sample.
-    pub(crate) integers: &'a [i32],
+    /// Gets the vectors of one group, and the accumulators to add to (vectors × outputs of the group, in
+    /// units of the integer product).
+    fn multiply(&mut self, part: Part<'_>, y: &mut [f64]);
 }
+
+/// The vectors of some samples.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Part<'a> {
+    /// Which of the layer's independent matrices.
+    pub(crate) group: usize,
+    pub(crate) vectors: Vectors<'a>,
+    /// Draw index of the first: sample · positions + position. The next ones follow.
+    pub(crate) first_draw: u32,
+    /// Index within the batch of the first sample, and how many.
+    pub(crate) samples: (usize, usize),
+}
+
+/// Buffers kept from call to call.
+#[derive(Debug, Default)]
+pub(crate) struct Buffers {
+    bytes: Vec<u8>,
+    words: Vec<i32>,
+    byte_vectors: Vec<u8>,
+    word_vectors: Vec<i32>,
+    y: Vec<f64>,
+}
+
+/// Vectors that are gathered before they are multiplied: enough to make the work on the matrix worth it,
+/// few enough to stay in the second-level cache. At least one sample.
+const VECTORS: usize = 264;
 
 /// The layer's output for a batch whose first sample has index `first_sample` in its data set.
 ///
-/// A sample at a time, so that memory does not grow with the batch; layers of one vector a sample are
-/// gathered over the whole batch instead.
+/// Some samples at a time, so that memory does not grow with the batch.
 ///
 /// # Errors
 /// [`Error::TooManyDraws`] if a vector's index over the whole data set leaves 32 bits.
@@ -32,56 +52,83 @@ pub(crate) fn apply(
     layer: &QuantizedMvm,
     input: &Tensor,
     first_sample: usize,
-    multiply: &mut Multiply<'_>,
+    buffers: &mut Buffers,
+    multiply: &mut dyn Multiply,
 ) -> Result<Tensor, Error> {
     let (k, positions, groups) = (layer.gather.k(), layer.gather.positions(), layer.weights.len());
     let n = layer.weights[0].cols();
-    let stride = Vectors::stride_of(k);
+    // whole registers of bytes
+    let stride = k.next_multiple_of(64);
     let draws = (first_sample + input.batch).checked_mul(positions);
     if draws.is_none_or(|d| u32::try_from(d).is_err()) {
         return Err(Error::TooManyDraws { layer: name.to_owned(), what: "samples × positions" });
     }
-    let mut integers = vec![0i32; input.data.len()];
-    layer.quantize_inputs(&input.data, &mut integers);
+    let small = !layer.input_signed && layer.input_bits <= 8;
+    let Buffers { bytes, words, byte_vectors, word_vectors, y } = buffers;
+    if small {
+        bytes.resize(input.data.len(), 0);
+        layer.quantize_bytes(&input.data, bytes);
+        multiply.begin(Values::Bytes(bytes));
+    } else {
+        words.resize(input.data.len(), 0);
+        layer.quantize_inputs(&input.data, words);
+        multiply.begin(Values::Words(words));
+    }
     let outputs = n * groups;
     let shape = layer.gather.out_shape(outputs);
     let mut out = vec![0f32; input.batch * outputs * positions];
-    if positions == 1 && groups == 1 && integers.len() == input.batch * k {
-        let mut y = vec![0f64; input.batch * n];
-        let mut x = vec![0i32; input.batch * stride];
-        for (x, integers) in x.chunks_exact_mut(stride).zip(integers.chunks_exact(k)) {
-            x[..k].copy_from_slice(integers);
-        }
-        let samples = Samples { first: 0, count: input.batch, integers: &integers };
-        multiply(0, Vectors { x: &x, k, stride, first_draw: first_sample as u32 }, &mut y, samples);
-        for (out, y) in out.chunks_exact_mut(n).zip(y.chunks_exact(n)) {
-            for (c, (out, &y)) in out.iter_mut().zip(y).enumerate() {
-                *out = layer.dequantize(y, c);
-            }
-        }
-        return Ok(Tensor::new(input.batch, shape, out));
-    }
-    let sample_len = input.shape.len();
-    let mut x = vec![0i32; positions * stride];
-    let mut y = vec![0f64; positions * n];
     let scales: Vec<_> = (0..outputs).map(|c| layer.output_scale(c)).collect();
-    for sample in 0..input.batch {
-        let integers = &integers[sample * sample_len..][..sample_len];
-        let out = &mut out[sample * outputs * positions..][..outputs * positions];
+    let each = input.shape.len();
+    let together = (VECTORS / positions).max(1);
+    for sample in (0..input.batch).step_by(together) {
+        let samples = (sample, together.min(input.batch - sample));
+        let count = samples.1 * positions;
         for group in 0..groups {
-            layer.gather.gather_rows(integers, group, 0..positions, stride, &mut x);
-            y.fill(0.0);
+            let values = if small {
+                byte_vectors.resize(count * stride, 0);
+                gather(layer, &bytes[sample * each..], samples.1, group, stride, byte_vectors);
+                Values::Bytes(byte_vectors)
+            } else {
+                word_vectors.resize(count * stride, 0);
+                gather(layer, &words[sample * each..], samples.1, group, stride, word_vectors);
+                Values::Words(word_vectors)
+            };
+            let vectors = Vectors { values, k, stride };
             let first_draw = ((first_sample + sample) * positions) as u32;
-            let samples = Samples { first: sample, count: 1, integers };
-            multiply(group, Vectors { x: &x, k, stride, first_draw }, &mut y, samples);
-            let out = &mut out[group * n * positions..][..n * positions];
+            y.clear();
+            y.resize(count * n, 0.0);
+            multiply.multiply(Part { group, vectors, first_draw, samples }, y);
             let scales = &scales[group * n..][..n];
-            for (p, y) in y.chunks_exact(n).enumerate() {
-                for (c, (&y, scale)) in y.iter().zip(scales).enumerate() {
-                    out[c * positions + p] = scale.value(y);
+            for (s, y) in y.chunks_exact(positions * n).enumerate() {
+                let out = &mut out[((sample + s) * outputs + group * n) * positions..][..n * positions];
+                for ((out, c), scale) in out.chunks_exact_mut(positions).zip(0..n).zip(scales) {
+                    for (out, y) in out.iter_mut().zip(y.iter().skip(c).step_by(n)) {
+                        *out = scale.value(*y);
+                    }
                 }
             }
         }
     }
     Ok(Tensor::new(input.batch, shape, out))
+}
+
+fn gather<T: Copy + Default>(
+    layer: &QuantizedMvm,
+    integers: &[T],
+    samples: usize,
+    group: usize,
+    stride: usize,
+    out: &mut [T],
+) {
+    let positions = layer.gather.positions();
+    let each = layer.gather.sample_len();
+    for (integers, out) in
+        integers.chunks_exact(each).zip(out.chunks_exact_mut(positions * stride)).take(samples)
+    {
+        if positions == 1 && each == layer.gather.k() {
+            out[..each].copy_from_slice(integers);
+        } else {
+            layer.gather.gather_rows(integers, group, 0..positions, stride, out);
+        }
+    }
 }

@@ -4,14 +4,17 @@
 //! network, so that all chip instances and all noise settings share one range.
 
 use crate::Error;
-use crate::apply::apply;
-use crate::design::{Arithmetic, Design, LayerDesign, Periphery, Seen, effective, program};
+use crate::apply::{Buffers, Multiply, Part, apply};
+use crate::design::{Design, LayerDesign};
+use crate::effective::effective;
+use crate::fix::{Arithmetic, Periphery, Seen, program};
 use crate::program::{Cells, LayerProgram};
-use crate::read::{Scratch, Vectors, choose_reads, cut_digits, multiply, occupied_bits};
+use crate::read::{Scratch, multiply};
 use ohmic_hardware::{DummyColumn, RangePolicy, Span};
 use ohmic_mapping::LayerPlan;
 use ohmic_network::{LayerId, MvmEngine, Node, Tensor};
 use ohmic_numerics::Mat;
+use ohmic_numerics::kernel::engine::{Digits, Vectors};
 use ohmic_numerics::kernel::mvm_i16;
 use rayon::prelude::*;
 
@@ -128,6 +131,7 @@ impl Calibration {
             nominal: &nominal,
             calibration: Self { ranges: empty.clone() },
             scratch: Scratch::default(),
+            buffers: Buffers::default(),
         };
         let parts: Vec<Result<Self, Error>> = parts
             .par_iter()
@@ -174,7 +178,7 @@ fn nominal_program(design: &Design<'_>, layer: &LayerDesign, plan: &LayerPlan, b
     let periphery = Periphery {
         sigma_lsb: 0.0,
         skipping: design.hardware.dac().skipping(),
-        arithmetic: Arithmetic::Chosen,
+        arithmetic: Arithmetic::Sums,
     };
     program(&layer.without_converters(), plan, periphery, &seen)
 }
@@ -184,6 +188,7 @@ struct Observer<'a> {
     nominal: &'a [Option<LayerProgram>],
     calibration: Calibration,
     scratch: Scratch,
+    buffers: Buffers,
 }
 
 impl MvmEngine for Observer<'_> {
@@ -200,15 +205,35 @@ impl MvmEngine for Observer<'_> {
         else {
             unreachable!("every layer with a matrix is quantized, designed and nominal");
         };
-        let (ranges, scratch) = (&mut self.calibration.ranges[i], &mut self.scratch);
-        let output = apply(&node.name, layer, input, first_sample, &mut |group, vectors, y, _| {
-            collect(nominal, group, vectors, ranges, scratch);
-            multiply(&design.exact, group, vectors, None, y, scratch);
-        });
+        let mut collector = Collector {
+            nominal,
+            exact: &design.exact,
+            ranges: &mut self.calibration.ranges[i],
+            scratch: &mut self.scratch,
+            digits: Digits::default(),
+        };
+        let output = apply(&node.name, layer, input, first_sample, &mut self.buffers, &mut collector);
         output.map_err(|error| ohmic_network::Error::Engine {
             layer: node.name.clone(),
             source: Box::new(error),
         })
+    }
+}
+
+/// One layer while calibration inputs go through it.
+struct Collector<'a> {
+    nominal: &'a LayerProgram,
+    exact: &'a LayerProgram,
+    ranges: &'a mut [SumRange],
+    scratch: &'a mut Scratch,
+    digits: Digits,
+}
+
+impl Multiply for Collector<'_> {
+    fn multiply(&mut self, part: Part<'_>, y: &mut [f64]) {
+        let Part { group, vectors, first_draw, .. } = part;
+        collect(self.nominal, group, vectors, self.ranges, &mut self.digits, self.scratch);
+        multiply(self.exact, group, vectors, first_draw, None, y, self.scratch);
     }
 }
 
@@ -218,54 +243,59 @@ fn collect(
     group: usize,
     vectors: Vectors<'_>,
     ranges: &mut [SumRange],
+    digits: &mut Digits,
     scratch: &mut Scratch,
 ) {
-    let step = 64;
+    let (step, slices) = (64, program.slices.len());
     for first in (0..vectors.count()).step_by(step) {
         let n = step.min(vectors.count() - first);
         let tile = vectors.part(first, n);
-        occupied_bits(program, tile, scratch);
-        if program.is_narrow() {
-            cut_digits(program, tile, &mut scratch.digits);
-        }
+        // digits of more than 15 bits are no words: every read is computed from its inputs
+        let cut = program.slices.iter().all(|s| s.bits <= 15).then(|| digits.cut(&program.layout, &program.digits, tile));
+        let (words, stride) = cut.and_then(|cut| cut.words()).unwrap_or((&[], program.layout.padded));
         for block in program.blocks.iter().filter(|b| b.group == group) {
             let width = block.padded_columns();
             for (local, fragment) in block.fragments.clone().enumerate() {
-                choose_reads(program, fragment, scratch);
-                let reads = scratch.targets.len();
-                let rows = program.fragments[fragment].rows.clone();
+                let (rows, offset) =
+                    (program.layout.rows[fragment].clone(), program.layout.offsets[fragment]);
+                // reads without a driven row give zero: nothing to compute
+                scratch.offsets.clear();
+                for row in 0..n * slices {
+                    let at = row * stride + offset;
+                    if words.is_empty() || words[at..at + rows.len()].iter().fold(0, |a, &d| a | d) != 0 {
+                        scratch.offsets.push(at as u32);
+                    }
+                }
+                let reads = scratch.offsets.len();
                 let sums: Vec<f64> = match &block.cells {
-                    Cells::Narrow(packed) => {
+                    Cells::Sums(packed) => {
                         scratch.sums.resize(reads * width, 0);
-                        mvm_i16(&scratch.digits, &scratch.offsets, &packed[local], &mut scratch.sums);
+                        mvm_i16(words, &scratch.offsets, &packed[local], &mut scratch.sums);
                         scratch.sums.iter().map(|&s| f64::from(s)).collect()
                     }
-                    Cells::Wide(cells) => {
+                    Cells::Wide { cells, .. } => {
                         let mut sums = vec![0.0; reads * width];
-                        for (sums, &target) in sums.chunks_exact_mut(width).zip(&scratch.targets) {
-                            let (v, s) = (
-                                target as usize / program.slices.len(),
-                                target as usize % program.slices.len(),
-                            );
-                            for row in rows.clone() {
-                                let digit = f64::from(program.slices[s].digit(tile.x[v * tile.stride + row]));
-                                for (sum, &g) in sums.iter_mut().zip(cells.row(row - block.first_row)) {
+                        for (sums, &at) in sums.chunks_exact_mut(width).zip(&scratch.offsets) {
+                            let row = at as usize / stride;
+                            for k in rows.clone() {
+                                let x = tile.at(row / slices, k);
+                                let digit = f64::from(program.slices[row % slices].digit(x));
+                                for (sum, &g) in sums.iter_mut().zip(cells.row(k - block.first_row)) {
                                     *sum += digit * f64::from(g);
                                 }
                             }
                         }
                         sums
                     }
+                    Cells::Engine(_) => unreachable!("a program of sums alone"),
                 };
-                let issued = n * program.slices.len();
                 for (readout, range) in block.readouts.iter().zip(ranges.iter_mut()) {
                     for sums in sums.chunks_exact(width) {
                         for &sum in &sums[readout.columns.clone()] {
                             range.add(sum * f64::from(program.scale()), 1);
                         }
                     }
-                    // reads without a driven row were left out; they give zero
-                    range.add(0.0, ((issued - reads) * readout.columns.len()) as u64);
+                    range.add(0.0, ((n * slices - reads) * readout.columns.len()) as u64);
                 }
             }
         }

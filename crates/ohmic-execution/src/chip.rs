@@ -2,7 +2,9 @@
 
 use crate::Error;
 use crate::activity::{Activity, Events};
-use crate::design::{Design, LayerDesign, Periphery, Seen, effective, effective_variance, program};
+use crate::design::{Design, LayerDesign};
+use crate::effective::{effective, effective_variance, width};
+use crate::fix::{Periphery, Seen, program};
 use crate::program::{Grid, LayerProgram};
 use ohmic_hardware::{DummyColumn, Encoded};
 use ohmic_mapping::{Block, LayerPlan};
@@ -215,7 +217,7 @@ fn is_lossless(plan: &LayerPlan, block: &Block, encoded: &Encoded, layer: &Layer
         .iter()
         .zip(&layer.grids)
         .flat_map(|(r, &grid)| {
-            std::iter::repeat_n(grid, crate::design::width(encoded, r, block.outputs.len()))
+            std::iter::repeat_n(grid, width(encoded, r, block.outputs.len()))
         })
         .collect();
     let digit = layer.slices.iter().map(|s| f64::from(s.max_abs())).fold(0.0, f64::max);

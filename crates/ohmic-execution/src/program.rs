@@ -6,48 +6,10 @@
 //! (`docs/physics`, fixed-point analog sums).
 
 use ohmic_hardware::dac::{InputSlice, Part, Skipping};
-use ohmic_numerics::kernel::{Grids, PackedI16};
+use ohmic_numerics::kernel::engine::{Block, Layout, Slice, Variance};
+use ohmic_numerics::kernel::{Digit, DigitPart, PackedI16};
 use ohmic_numerics::{Mat, Uniform};
 use std::ops::Range;
-
-/// A run of rows summed in one read, and where its digits stand in a padded input vector.
-#[derive(Clone, Debug)]
-pub(crate) struct Fragment {
-    /// Rows of the layer matrix.
-    pub(crate) rows: Range<usize>,
-    /// First digit in the padded vector; the fragment takes `rows.len()` rounded up to even.
-    pub(crate) offset: usize,
-}
-
-/// Lays fragments out one after the other, each at an even offset; returns them and the length.
-pub(crate) fn lay_out(rows: &[Range<usize>]) -> (Vec<Fragment>, usize) {
-    let mut offset = 0;
-    let fragments = rows
-        .iter()
-        .map(|r| {
-            let fragment = Fragment { rows: r.clone(), offset };
-            offset += r.len().next_multiple_of(2);
-            fragment
-        })
-        .collect();
-    // room for vectors of whole registers, see `Vectors::stride`
-    let k = rows.last().map_or(0, |r| r.end);
-    (fragments, offset.max(k.next_multiple_of(16)))
-}
-
-/// Joins neighbouring fragments whose digits stand as far apart as their rows.
-pub(crate) fn join(fragments: &[Fragment]) -> Vec<Fragment> {
-    let mut runs: Vec<Fragment> = Vec::new();
-    for f in fragments {
-        match runs.last_mut() {
-            Some(run) if run.rows.end == f.rows.start && run.offset + run.rows.len() == f.offset => {
-                run.rows.end = f.rows.end;
-            }
-            _ => runs.push(f.clone()),
-        }
-    }
-    runs
-}
 
 /// One conversion a read and column: where its sums stand and what its codes are worth.
 #[derive(Clone, Debug)]
@@ -61,13 +23,22 @@ pub(crate) struct ReadoutProgram {
     pub(crate) shared_gain: Option<Mat<i64>>,
 }
 
-/// Effective levels of a block in units of `2^-fraction_bits`.
+/// What the sums of a block are made of.
 #[derive(Clone, Debug)]
 pub(crate) enum Cells {
-    /// 16 bits, one packed matrix a fragment: what the kernels take.
-    Narrow(Vec<PackedI16>),
-    /// 32 bits, `rows × columns`: where 16 bits, 32-bit sums or 15-bit digits do not suffice.
-    Wide(Mat<i32>),
+    /// Packed for an engine, converters and gains included.
+    Engine(Block),
+    /// 16 bits, one matrix a fragment, nothing behind them.
+    Sums(Vec<PackedI16>),
+    /// The plain form: where 16-bit cells, 32-bit sums or 15-bit digits do not suffice, and for tests.
+    Wide {
+        /// Rows × columns, in units of `2^-fraction_bits` of a level.
+        cells: Mat<i32>,
+        /// Fragments × columns, see [`BlockProgram::worth`].
+        gains: Mat<i32>,
+        /// Variance of one read at unit digits, in levels², rows × columns; empty without read noise.
+        variance: Mat<f64>,
+    },
 }
 
 /// One block, ready to be read.
@@ -88,14 +59,12 @@ pub(crate) struct BlockProgram {
     pub(crate) cells: Cells,
     /// The conversions of one read.
     pub(crate) readouts: Vec<ReadoutProgram>,
-    /// Converter grid of every column, padded; unused without a converter.
-    pub(crate) grids: Grids,
-    /// Digital gain of every column's code, padded, one row a fragment; 0: not converted.
-    pub(crate) gains: Vec<Vec<i32>>,
-    /// Standard deviation of converter noise of every column, in levels; empty without.
+    /// Digital gain that all codes of a column have in common.
+    pub(crate) worth: Vec<i32>,
+    /// Standard deviation of converter noise of every column, in levels; columns rounded up to panels.
     pub(crate) sigma: Vec<f32>,
-    /// Variance of one read at unit digits, in levels², rows × columns; empty without read noise.
-    pub(crate) variance: Vec<f32>,
+    /// Variance of its cells in integers, if reads are noisy and digits have at most 8 bits.
+    pub(crate) variance: Option<Variance>,
     /// `y[c] += input_sum_scale[c] · sum x`; empty if unused.
     pub(crate) input_sum_scale: Vec<i64>,
 }
@@ -108,7 +77,7 @@ impl BlockProgram {
 
     /// Columns of a row of sums.
     pub(crate) fn padded_columns(&self) -> usize {
-        self.columns().next_multiple_of(PackedI16::PANEL)
+        self.columns().next_multiple_of(Block::PANEL)
     }
 }
 
@@ -120,14 +89,10 @@ pub(crate) type Grid = Option<Uniform>;
 pub(crate) struct LayerProgram {
     /// Steps that an input is driven in.
     pub(crate) slices: Vec<InputSlice>,
-    /// Whether slice `s` is bit `s` of the input: the common case, decided once.
-    pub(crate) slices_are_bits: bool,
-    /// Runs of rows summed in one read.
-    pub(crate) fragments: Vec<Fragment>,
-    /// The same rows in as few runs as the offsets allow, for cutting digits.
-    pub(crate) runs: Vec<Fragment>,
-    /// Digits of one input vector, padding included.
-    pub(crate) padded: usize,
+    /// The same for the kernels.
+    pub(crate) digits: Vec<Digit>,
+    /// Runs of rows summed in one read, and where an engine finds their digits.
+    pub(crate) layout: Layout,
     /// Which slices of a fragment the machine issues.
     pub(crate) skipping: Skipping,
     /// The pieces.
@@ -140,12 +105,15 @@ pub(crate) struct LayerProgram {
     pub(crate) sigma_lsb: f32,
 }
 
-/// Whether slice `s` is bit `s` of the input.
-pub(crate) fn are_bits(slices: &[InputSlice]) -> bool {
-    slices
-        .iter()
-        .enumerate()
-        .all(|(s, slice)| (slice.part, slice.shift as usize, slice.bits) == (Part::Bits, s, 1))
+/// An input slice as the kernels take it.
+pub(crate) fn kernel_slice(slice: &InputSlice) -> Slice {
+    let part = match slice.part {
+        Part::Bits => DigitPart::Bits,
+        Part::Positive => DigitPart::Positive,
+        Part::Negative => DigitPart::Negative,
+        Part::Signed => DigitPart::Signed,
+    };
+    Slice { digit: Digit { part, shift: slice.shift, bits: slice.bits }, gain: slice.gain }
 }
 
 impl LayerProgram {
@@ -159,31 +127,12 @@ impl LayerProgram {
         self.ranges[range].map_or((-f64::from(self.fraction_bits)).exp2(), |q| f64::from(q.step))
     }
 
-    /// Whether sums are passed on without a converter.
-    pub(crate) fn is_exact(&self) -> bool {
-        self.ranges.iter().all(Option::is_none)
-    }
-
-    /// Whether the kernels can take it.
-    pub(crate) fn is_narrow(&self) -> bool {
-        self.blocks.iter().all(|b| matches!(b.cells, Cells::Narrow(_)))
-    }
-
     /// Whether the machine issues the read of a slice of a fragment with these inputs.
     pub(crate) fn is_issued(&self, slice: &InputSlice, occupied: Occupied) -> bool {
         match self.skipping {
             Skipping::None => true,
             Skipping::LeadingZeros => occupied.reaches(slice),
         }
-    }
-
-    /// The slices of a fragment that have to be computed, bit `s` for slice `s`.
-    pub(crate) fn computed(&self, occupied: Occupied) -> u64 {
-        if self.sigma_lsb <= 0.0 && self.slices_are_bits {
-            return u64::from(occupied.bits) & ((1 << self.slices.len()) - 1);
-        }
-        let set = |(s, slice)| u64::from(self.is_computed(slice, occupied)) << s;
-        self.slices.iter().enumerate().map(set).sum()
     }
 
     /// Whether a read has to be computed: it gives code 0 if its digits are zero and its converter quiet.
@@ -201,9 +150,6 @@ pub(crate) struct Occupied {
 }
 
 impl Occupied {
-    /// Every bit that there can be.
-    pub(crate) const ANYTHING: Self = Self { bits: u32::MAX, positive: u32::MAX, negative: u32::MAX };
-
     /// Of all the inputs.
     pub(crate) fn of(x: &[i32]) -> Self {
         let mut all = Self::default();
@@ -215,9 +161,9 @@ impl Occupied {
         all
     }
 
-    /// Of inputs whose slices are all of [`Part::Bits`]: nothing else is looked at.
-    pub(crate) fn of_bits(bits: u32) -> Self {
-        Self { bits, ..Self::default() }
+    /// Of inputs that are never negative, by the bits that occur in any.
+    pub(crate) fn of_unsigned(bits: u32) -> Self {
+        Self { bits, positive: bits, negative: 0 }
     }
 
     fn part(self, part: Part) -> u32 {
@@ -256,15 +202,5 @@ mod tests {
         assert!(o.drives(&slice(Part::Signed, 0, 2)) && !o.drives(&slice(Part::Signed, 3, 8)));
         // two's complement of -2 has every high bit
         assert!(o.drives(&slice(Part::Bits, 7, 1)));
-    }
-
-    #[test]
-    fn fragments_start_at_even_offsets() {
-        let (f, len) = lay_out(&[0..3, 3..6, 6..7]);
-        assert_eq!(f.iter().map(|f| f.offset).collect::<Vec<_>>(), [0, 4, 8]);
-        assert_eq!(len, 16);
-        let (f, _) = lay_out(&[0..4, 4..8, 8..9]);
-        let runs = join(&f);
-        assert_eq!((runs.len(), runs[0].rows.clone(), runs[0].offset), (1, 0..9, 0));
     }
 }

@@ -2,15 +2,16 @@
 
 use crate::Error;
 use crate::activity::{Activity, LayerActivity};
-use crate::apply::{Samples, apply};
-use crate::chip::Chip;
+use crate::apply::{Buffers, Multiply, Part, apply};
+use crate::chip::{Chip, ChipLayer};
 use crate::design::{Design, LayerDesign};
-use crate::program::Occupied;
-use crate::read::{Scratch, Vectors, multiply};
+use crate::read::{Scratch, multiply, occupied};
 use ohmic_hardware::Skipping;
 use ohmic_mapping::LayerPlan;
 use ohmic_network::quantization::QuantizedMvm;
 use ohmic_network::{LayerId, MvmEngine, Node, Tensor};
+use ohmic_numerics::kernel::engine::{Values, Vectors};
+use std::cell::RefCell;
 
 /// Signal and error power of one layer for one sample, against the exact integer product of the very
 /// inputs that the layer got: the layer's own error, not what it inherited.
@@ -59,20 +60,33 @@ impl Chip<'_> {
                 Probe::LayerErrors => vec![vec![LayerError::default(); inputs.batch]; self.layers.len()],
                 Probe::Off => Vec::new(),
             },
-            scratch: Scratch::default(),
-            exact: Vec::new(),
+            kept: KEPT.take(),
         };
         let output = self.design.network.forward(inputs, first_sample, &mut engine);
-        Ok(Run { output: output?, activity: engine.activity, errors: engine.errors })
+        let Engine { activity, errors, kept, .. } = engine;
+        KEPT.set(kept);
+        Ok(Run { output: output?, activity, errors })
     }
+}
+
+thread_local! {
+    /// What a thread keeps from batch to batch, so that a steady state allocates nothing a read.
+    static KEPT: RefCell<Kept> = RefCell::default();
+}
+
+#[derive(Default)]
+struct Kept {
+    scratch: Scratch,
+    buffers: Buffers,
+    exact: Vec<f64>,
+    squares: Vec<u64>,
 }
 
 struct Engine<'c> {
     chip: &'c Chip<'c>,
     activity: Activity,
     errors: Vec<Vec<LayerError>>,
-    scratch: Scratch,
-    exact: Vec<f64>,
+    kept: Kept,
 }
 
 impl MvmEngine for Engine<'_> {
@@ -90,36 +104,19 @@ impl MvmEngine for Engine<'_> {
         else {
             unreachable!("every layer with a matrix is quantized, planned and programmed");
         };
-        let Self { activity, errors, scratch, exact, .. } = self;
-        let activity = &mut activity.layers[i];
-        let mut errors = errors.get_mut(i);
+        let activity = &mut self.activity.layers[i];
         activity.samples += input.batch as u64;
-        let noise = Some((&self.chip.noise, id.0));
-        let result = apply(&node.name, quantized, input, first_sample, &mut |group, vectors, y, samples| {
-            count(design, layer, plan, quantized, group, vectors, samples, activity);
-            match &chip.program {
-                None => {
-                    multiply(&layer.exact, group, vectors, None, y, scratch);
-                }
-                Some(program) => activity.clips += multiply(program, group, vectors, noise, y, scratch),
-            }
-            if let Some(errors) = errors.as_deref_mut() {
-                exact.clear();
-                exact.resize(y.len(), 0.0);
-                multiply(&layer.exact, group, vectors, None, exact, scratch);
-                let each = y.len() / samples.count;
-                for (s, (y, exact)) in y.chunks_exact(each).zip(exact.chunks_exact(each)).enumerate() {
-                    let error = &mut errors[samples.first + s];
-                    for (y, exact) in y.iter().zip(exact) {
-                        error.signal += exact * exact;
-                        error.error += (y - exact) * (y - exact);
-                    }
-                }
-            }
-        });
-        result.map_err(|error| ohmic_network::Error::Engine {
-            layer: node.name.clone(),
-            source: Box::new(error),
+        let Kept { scratch, buffers, exact, squares } = &mut self.kept;
+        let mut run = LayerRun {
+            at: At { chip: self.chip, id, chip_layer: chip, layer, quantized, plan },
+            activity,
+            errors: self.errors.get_mut(i).map(Vec::as_mut_slice),
+            scratch,
+            exact,
+            squares,
+        };
+        apply(&node.name, quantized, input, first_sample, buffers, &mut run).map_err(|error| {
+            ohmic_network::Error::Engine { layer: node.name.clone(), source: Box::new(error) }
         })
     }
 
@@ -130,55 +127,113 @@ impl MvmEngine for Engine<'_> {
     }
 }
 
-#[allow(clippy::too_many_arguments)]
-/// Counts what the vectors of one group make the machine do, whatever path computes the answer.
+/// A layer in all its forms.
+#[derive(Clone, Copy)]
+struct At<'c> {
+    chip: &'c Chip<'c>,
+    id: LayerId,
+    chip_layer: &'c ChipLayer,
+    layer: &'c LayerDesign,
+    quantized: &'c QuantizedMvm,
+    plan: &'c LayerPlan,
+}
+
+/// One layer while a batch goes through it.
+struct LayerRun<'c, 'e> {
+    at: At<'c>,
+    activity: &'e mut LayerActivity,
+    errors: Option<&'e mut [LayerError]>,
+    scratch: &'e mut Scratch,
+    exact: &'e mut Vec<f64>,
+    squares: &'e mut Vec<u64>,
+}
+
+impl Multiply for LayerRun<'_, '_> {
+    /// Counts what the inputs drive the rows with, whatever path computes the answer.
+    fn begin(&mut self, integers: Values<'_>) {
+        let At { layer, quantized, plan, .. } = self.at;
+        let each = quantized.gather.sample_len();
+        // squares add up over the samples first: windows are walked once a batch
+        self.squares.clear();
+        self.squares.resize(each, 0);
+        match integers {
+            Values::Bytes(x) => layer.squares.add_bytes(x, self.squares),
+            Values::Words(x) => layer.squares.add_words(x, self.squares),
+        }
+        let k = plan.k;
+        self.activity.squares.resize(k * plan.groups, 0);
+        for (group, sums) in self.activity.squares.chunks_exact_mut(k).enumerate() {
+            quantized.gather.add_up(self.squares, group, sums);
+        }
+    }
+
+    fn multiply(&mut self, part: Part<'_>, y: &mut [f64]) {
+        let At { chip, id, chip_layer, layer, plan, .. } = self.at;
+        let Part { group, vectors, first_draw, samples } = part;
+        count(chip.design, layer, plan, group, vectors, self.activity);
+        match &chip_layer.program {
+            None => {
+                multiply(&layer.exact, group, vectors, first_draw, None, y, self.scratch);
+            }
+            Some(program) => {
+                let noise = Some((&chip.noise, id.0));
+                self.activity.clips += multiply(program, group, vectors, first_draw, noise, y, self.scratch);
+            }
+        }
+        let Some(errors) = self.errors.as_deref_mut() else { return };
+        self.exact.clear();
+        self.exact.resize(y.len(), 0.0);
+        multiply(&layer.exact, group, vectors, first_draw, None, self.exact, self.scratch);
+        let each = y.len() / samples.1;
+        for (s, (y, exact)) in y.chunks_exact(each).zip(self.exact.chunks_exact(each)).enumerate() {
+            let error = &mut errors[samples.0 + s];
+            for (y, exact) in y.iter().zip(exact) {
+                error.signal += exact * exact;
+                error.error += (y - exact) * (y - exact);
+            }
+        }
+    }
+}
+
+/// Counts the reads that the vectors of one group make the machine do.
 fn count(
     design: &Design<'_>,
     layer: &LayerDesign,
     plan: &LayerPlan,
-    quantized: &QuantizedMvm,
     group: usize,
     vectors: Vectors<'_>,
-    samples: Samples<'_>,
     activity: &mut LayerActivity,
 ) {
-    let k = vectors.k;
-    activity.squares.resize(k * plan.groups, 0);
-    let squares = &mut activity.squares[group * k..(group + 1) * k];
-    let squared: Vec<u32> = samples.integers.iter().map(|&x| layer.squares.of(x)).collect();
-    for sample in squared.chunks_exact(squared.len() / samples.count) {
-        quantized.gather.add_up(sample, group, squares);
-    }
     let (vectors_n, slices, fragments) =
-        (vectors.count() as u64, layer.slices.len() as u64, layer.fragments.len() as u64);
+        (vectors.count() as u64, layer.slices.len() as u64, plan.fragments.len() as u64);
     // blocks of other groups may share the crossbar and are read in turn: an equal share of the wait
-    let turns = plan.blocks_in_turn() as u64;
-    let longest = |reads: &[u64]| -> u64 { reads.iter().copied().max().unwrap_or(0) };
+    let turns = plan.blocks_in_turn();
     match design.hardware.dac().skipping() {
         Skipping::None => {
             activity.reads += vectors_n * slices * fragments;
-            activity.rows += vectors_n * slices * k as u64;
+            activity.rows += vectors_n * slices * plan.k as u64;
             let deepest = row_ranges(plan).map(|f| f.len() as u64).max().unwrap_or(0);
-            if group < turns as usize {
+            if group < turns {
                 activity.steps += vectors_n * slices * deepest;
             }
         }
         Skipping::LeadingZeros => {
             let ranges: Vec<_> = row_ranges(plan).collect();
-            let mut reads = vec![0u64; ranges.len()];
-            for x in vectors.iter() {
-                for (reads, range) in reads.iter_mut().zip(&ranges) {
-                    *reads = 0;
-                    for f in &layer.fragments[range.clone()] {
-                        let occupied = Occupied::of(&x[f.rows.clone()]);
+            for vector in 0..vectors.count() {
+                let mut longest = 0;
+                for range in &ranges {
+                    let mut reads = 0;
+                    for f in &plan.fragments[range.clone()] {
+                        let occupied = occupied(vectors, vector, f.clone());
                         let issued = layer.slices.iter().filter(|s| occupied.reaches(s)).count() as u64;
-                        *reads += issued;
-                        activity.rows += issued * f.rows.len() as u64;
+                        reads += issued;
+                        activity.rows += issued * f.len() as u64;
                     }
-                    activity.reads += *reads;
+                    activity.reads += reads;
+                    longest = longest.max(reads);
                 }
-                if group < turns as usize {
-                    activity.steps += longest(&reads);
+                if group < turns {
+                    activity.steps += longest;
                 }
             }
             activity.skipped =

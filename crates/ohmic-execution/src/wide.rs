@@ -1,75 +1,119 @@
 //! Reads in 64-bit sums, one conversion after the other: the plain form of [`crate::read`], taken
 //! where 16-bit cells, 15-bit digits or 32-bit sums do not suffice, and the form it is tested against.
 
-use crate::program::{BlockProgram, LayerProgram, Occupied};
-use crate::read::Vectors;
-use ohmic_numerics::{Mat, Noise, Purpose, Site};
+use crate::program::{BlockProgram, Cells, LayerProgram};
+use crate::read::occupied;
+use ohmic_numerics::kernel::engine::{Block, Vectors};
+use ohmic_numerics::{Noise, Purpose, Site};
 
-/// Adds the codes of a block, weighed with column and slice gains, to `folded` (`count × padded
-/// columns`); returns how many conversions clipped.
+/// Adds a block's answer to `y` (`count × outputs`); returns how many conversions clipped.
+///
+/// # Panics
+/// The block holds plain cells.
 pub(crate) fn read_block(
     program: &LayerProgram,
     block: &BlockProgram,
-    cells: &Mat<i32>,
     vectors: Vectors<'_>,
+    first_draw: u32,
     noise: Option<(&Noise, u32)>,
-    occupied: &[Occupied],
-    folded: &mut [i64],
+    outputs: usize,
+    y: &mut [f64],
 ) -> u64 {
-    let (columns, width) = (block.columns(), block.padded_columns());
-    let stride = columns.next_multiple_of(4);
-    let fragments = program.fragments.len();
+    let Cells::Wide { cells, gains, variance } = &block.cells else { unreachable!("a block of plain cells") };
+    let columns = block.columns();
     let mut clips = 0;
-    for (v, x) in vectors.iter().enumerate() {
-        let draw = vectors.first_draw + v as u32;
+    for (v, y) in y.chunks_exact_mut(outputs).enumerate() {
+        let draw = first_draw + v as u32;
+        let mut folded = vec![0i64; columns];
         for (s, slice) in program.slices.iter().enumerate() {
             for (local, f) in block.fragments.clone().enumerate() {
-                if !program.is_computed(slice, occupied[v * fragments + f]) {
+                let rows = program.layout.rows[f].clone();
+                let occupied = occupied(vectors, v, rows.clone());
+                if !program.is_computed(slice, occupied) {
                     continue;
                 }
-                let rows = program.fragments[f].rows.clone();
-                let digits: Vec<i32> = x[rows.clone()].iter().map(|&x| slice.digit(x)).collect();
+                let mut sums = vec![0i64; columns];
+                let mut squares = vec![0u64; columns];
+                let mut variances = vec![0f32; columns];
+                for row in rows {
+                    let d = slice.digit(vectors.at(v, row));
+                    if d == 0 {
+                        continue;
+                    }
+                    let inside = row - block.first_row;
+                    for (sum, &g) in sums.iter_mut().zip(cells.row(inside)) {
+                        *sum += i64::from(d) * i64::from(g);
+                    }
+                    let square = u64::from(d.unsigned_abs()).pow(2);
+                    if let Some(integers) = &block.variance {
+                        let start = program.layout.rows[f].start - block.first_row;
+                        for (c, sum) in squares.iter_mut().enumerate() {
+                            *sum += square * u64::from(integers.at(local, inside - start, c));
+                        }
+                    } else if !variance.as_slice().is_empty() {
+                        for (sum, &v) in variances.iter_mut().zip(variance.row(inside)) {
+                            *sum += (square as f64 * v) as f32;
+                        }
+                    }
+                }
                 for readout in &block.readouts {
                     for c in readout.columns.clone() {
-                        if block.gains[local][c] == 0 {
+                        let gain = i64::from(gains[(local, c)]) * slice.gain;
+                        let Some(grid) = program.ranges[readout.range] else {
+                            folded[c] += gain * sums[c];
                             continue;
-                        }
-                        let mut sum = 0i64;
-                        let mut variance = 0f32;
-                        for (row, &d) in rows.clone().zip(&digits) {
-                            sum += i64::from(d) * i64::from(cells[(row - block.first_row, c)]);
-                            if !block.variance.is_empty() && d != 0 {
-                                let square = d as f32 * d as f32;
-                                variance += square * block.variance[(row - block.first_row) * columns + c];
-                            }
-                        }
-                        let code = match program.ranges[readout.range] {
-                            None => sum,
-                            Some(grid) => {
-                                let mut level = sum as f32 * program.scale();
-                                if let Some((source, layer)) = noise {
-                                    let at = Site { layer, block: block.block };
-                                    let cell = ((s * fragments + f) * stride + c) as u32;
-                                    let mut deviation = 0.0;
-                                    if !block.variance.is_empty() {
-                                        deviation =
-                                            variance.sqrt() * source.normal(Purpose::Read, at, draw, cell);
-                                    }
-                                    if program.sigma_lsb > 0.0 {
-                                        deviation += block.sigma[c]
-                                            * source.normal(Purpose::Converter, at, draw, cell);
-                                    }
-                                    level += deviation;
-                                }
-                                clips += u64::from(grid.clips(level));
-                                i64::from(grid.code(level))
-                            }
                         };
-                        folded[v * width + c] += slice.gain * i64::from(block.gains[local][c]) * code;
+                        let mut level = sums[c] as f32 * program.scale();
+                        if let Some((source, layer)) = noise {
+                            let variance = match &block.variance {
+                                Some(integers) => squares[c] as f32 * integers.unit(),
+                                None => variances[c],
+                            };
+                            let sigma = block.sigma[c];
+                            if variance > 0.0 || sigma > 0.0 {
+                                let at = Site { layer, block: block.block };
+                                let cell = cell(program, block, (local, s), c);
+                                level += source.normal(Purpose::Converter, at, draw, cell)
+                                    * if block.variance.is_none() && variances[c] == 0.0 {
+                                        sigma
+                                    } else {
+                                        (variance + sigma * sigma).sqrt()
+                                    };
+                            }
+                        }
+                        clips += u64::from(grid.clips(level));
+                        folded[c] += gain * i64::from(grid.code(level));
+                    }
+                }
+            }
+        }
+        for readout in &block.readouts {
+            let step = program.step(readout.range);
+            for (i, c) in readout.columns.clone().enumerate() {
+                let total = folded[c] * i64::from(block.worth[c]);
+                let y = &mut y[block.outputs.clone()];
+                match &readout.shared_gain {
+                    None => y[i] += total as f64 * step,
+                    Some(gains) => {
+                        for (y, &gain) in y.iter_mut().zip(gains.row(i)) {
+                            *y += (gain * total) as f64 * step;
+                        }
                     }
                 }
             }
         }
     }
     clips
+}
+
+/// Where a conversion's deviate is drawn: groups of four panels one after the other, and in a group reads
+/// times panels in fours ([`ohmic_numerics::kernel::engine::Deviates`]).
+fn cell(program: &LayerProgram, block: &BlockProgram, (local, s): (usize, usize), column: usize) -> u32 {
+    let (panel, lane) = (column / Block::PANEL, column % Block::PANEL);
+    let panels = block.padded_columns() / Block::PANEL;
+    let (first, slices) = (panel / 4 * 4, program.slices.len());
+    let beside = (panels - first).min(4);
+    let slot = (local * slices + s) * beside + panel - first;
+    let quad = block.fragments.len() * slices * (first / 4) * Block::PANEL + slot / 4 * Block::PANEL + lane;
+    (4 * quad + slot % 4) as u32
 }

@@ -192,6 +192,14 @@ impl Gather {
         }
     }
 
+    /// Values in a sample.
+    pub fn sample_len(&self) -> usize {
+        match self {
+            Self::Vector { len } => *len,
+            Self::Window(w) => w.channels * w.size[0] * w.size[1],
+        }
+    }
+
     /// Length of one gathered vector: the rows `k` of the layer matrix of one group.
     pub fn k(&self) -> usize {
         match self {
@@ -300,10 +308,10 @@ impl Gather {
     ///
     /// # Panics
     /// `sums.len() == self.k()`.
-    pub fn add_up(&self, sample: &[u32], group: usize, sums: &mut [u64]) {
+    pub fn add_up(&self, sample: &[u64], group: usize, sums: &mut [u64]) {
         assert_eq!(sums.len(), self.k(), "one sum a row");
         match self {
-            Self::Vector { .. } => sums.iter_mut().zip(sample).for_each(|(sum, &v)| *sum += u64::from(v)),
+            Self::Vector { .. } => sums.iter_mut().zip(sample).for_each(|(sum, &v)| *sum += v),
             Self::Window(w) => {
                 let [height, width] = w.size;
                 let [kh, kw] = w.kernel;
@@ -334,14 +342,12 @@ impl Gather {
                                 sum += if w.stride[1] == 1 {
                                     line[first..first + columns.len()]
                                         .iter()
-                                        .map(|&v| u64::from(v))
                                         .sum::<u64>()
                                 } else {
                                     line[first..]
                                         .iter()
                                         .step_by(w.stride[1])
                                         .take(columns.len())
-                                        .map(|&v| u64::from(v))
                                         .sum()
                                 };
                             }

@@ -103,15 +103,29 @@ impl QuantizedMvm {
     /// # Panics
     /// `x.len() == out.len()`.
     pub fn quantize_inputs(&self, x: &[f32], out: &mut [i32]) {
+        self.quantize_to(x, out, |code| code);
+    }
+
+    /// The same for unsigned inputs of at most 8 bits.
+    ///
+    /// # Panics
+    /// `x.len() == out.len()`; inputs are unsigned and have at most 8 bits.
+    pub fn quantize_bytes(&self, x: &[f32], out: &mut [u8]) {
+        assert!(!self.input_signed && self.input_bits <= 8, "unsigned inputs of at most 8 bits");
+        self.quantize_to(x, out, |code| code as u8);
+    }
+
+    fn quantize_to<T>(&self, x: &[f32], out: &mut [T], narrow: impl Fn(i32) -> T) {
         assert_eq!(x.len(), out.len(), "one integer an input");
         let quantizer = self.input_quantizer();
         let inverse = 1.0 / quantizer.step;
         let (low, high) = (quantizer.code_min as f32, quantizer.code_max as f32);
         // the codes of `Uniform::code`: below 2^22 this sum rounds to the nearest integer, ties to even, and
-        // it needs no call a value (tested against `code`)
+        // the integer stands in its last bits: no call and no check a value (tested against `code`)
         const ROUND: f32 = 12_582_912.0; // 1.5 * 2^23
         for (code, &x) in out.iter_mut().zip(x) {
-            *code = (((x * inverse).max(low).min(high) + ROUND) - ROUND) as i32;
+            let rounded = (x * inverse).max(low).min(high) + ROUND;
+            *code = narrow((rounded.to_bits() as i32).wrapping_sub(ROUND.to_bits() as i32));
         }
     }
 

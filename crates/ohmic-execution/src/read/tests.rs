@@ -1,14 +1,15 @@
 //! Reads by kernels against the plain form, and the exact program against integer sums.
 
 use super::*;
-use crate::design::{Arithmetic, EncodedLayer, LayerDesign, Periphery, Seen, exact_program, program};
-use crate::program::lay_out;
+use crate::design::{EncodedLayer, LayerDesign};
+use crate::fix::{Arithmetic, Periphery, Seen, exact_program, program};
+use ohmic_hardware::dac::{InputSlice, Part};
 use ohmic_hardware::dac::Skipping;
 use ohmic_hardware::{Encoded, Gain, Readout, Sign};
 use ohmic_mapping::{Block, BlockId, LayerPlan};
 use ohmic_network::quantization::QuantizedMvm;
 use ohmic_network::{Gather, LayerId};
-use ohmic_numerics::{Mat, Seed, Uniform};
+use ohmic_numerics::{Mat, Purpose, Seed, Uniform};
 use std::sync::Arc;
 
 struct Case {
@@ -50,7 +51,6 @@ fn build(case: &Case) -> (LayerDesign, LayerPlan, Vec<Seen>) {
             columns: 3 * case.n + 1,
         });
     }
-    let (laid, padded) = lay_out(&fragments);
     let grids = if case.converter {
         vec![
             Some(Uniform::unsigned(5, 1.3)),
@@ -126,8 +126,7 @@ fn build(case: &Case) -> (LayerDesign, LayerPlan, Vec<Seen>) {
             Arc::new(EncodedLayer {
                 encoded,
                 slices: case.slices.clone(),
-                fragments: laid,
-                padded,
+                unsigned: case.low >= 0,
                 exact,
                 squares,
             }),
@@ -139,7 +138,7 @@ fn build(case: &Case) -> (LayerDesign, LayerPlan, Vec<Seen>) {
 }
 
 fn set_apart(x: &[i32], k: usize) -> (Vec<i32>, usize) {
-    let stride = Vectors::stride_of(k);
+    let stride = k.next_multiple_of(64);
     let mut out = vec![0; x.len() / k * stride];
     for (out, x) in out.chunks_exact_mut(stride).zip(x.chunks_exact(k)) {
         out[..k].copy_from_slice(x);
@@ -207,7 +206,9 @@ fn kernels_equal_the_plain_form() {
                             })
                             .collect();
                         let (x, stride) = set_apart(&x, k);
-                        let vectors = Vectors { x: &x, k, stride, first_draw: 1000 };
+                        let words = Vectors { values: Values::Words(&x), k, stride };
+                        let bytes: Vec<u8> = x.iter().map(|&x| x as u8).collect();
+                        let bytes = Vectors { values: Values::Bytes(&bytes), k, stride };
                         let noise = Noise::new(Seed(5));
                         let mut answers = Vec::new();
                         for arithmetic in [Arithmetic::Chosen, Arithmetic::Plain] {
@@ -217,19 +218,20 @@ fn kernels_equal_the_plain_form() {
                                 Periphery { sigma_lsb: case.sigma_lsb, skipping: case.skipping, arithmetic },
                                 &seen,
                             );
-                            assert_eq!(program.is_narrow(), arithmetic == Arithmetic::Chosen);
-                            let mut y = vec![0.0; 37 * n];
-                            let clips = multiply(
-                                &program,
-                                0,
-                                vectors,
-                                Some((&noise, 2)),
-                                &mut y,
-                                &mut Scratch::default(),
-                            );
-                            answers.push((y, clips));
+                            let engines =
+                                program.blocks.iter().all(|b| matches!(b.cells, Cells::Engine(_)));
+                            assert_eq!(engines, arithmetic == Arithmetic::Chosen);
+                            for vectors in [words, bytes].into_iter().take(if low < 0 { 1 } else { 2 }) {
+                                let mut y = vec![0.0; 37 * n];
+                                let scratch = &mut Scratch::default();
+                                let noise = Some((&noise, 2));
+                                let clips = multiply(&program, 0, vectors, 1000, noise, &mut y, scratch);
+                                answers.push((y, clips));
+                            }
                         }
-                        assert_eq!(answers[0], answers[1], "case {number}: k {k} n {n}");
+                        for answer in &answers {
+                            assert_eq!(answers[0], *answer, "case {number}: k {k} n {n}");
+                        }
                     }
                 }
             }
@@ -269,8 +271,8 @@ fn exact_program_is_the_integer_product() {
             };
             let mut y = vec![0.0; 5 * n];
             let (spread, stride) = set_apart(&x, k);
-            let vectors = Vectors { x: &spread, k, stride, first_draw: 0 };
-            multiply(&exact_program(&layer), 0, vectors, None, &mut y, &mut Scratch::default());
+            let vectors = Vectors { values: Values::Words(&spread), k, stride };
+            multiply(&exact_program(&layer), 0, vectors, 0, None, &mut y, &mut Scratch::default());
             for v in 0..5 {
                 for c in 0..n {
                     let want: i64 =

@@ -213,8 +213,8 @@ pub fn fold_listed(codes: &[i32], rows: &[u32], gains: &[i32], width: usize, sum
 pub struct Weighed<'a> {
     /// First column.
     pub first: usize,
-    /// Number of columns.
-    pub columns: usize,
+    /// What all codes of a column are multiplied with, a column each.
+    pub worth: &'a [f64],
     /// What one code is worth.
     pub step: f64,
     /// `None`: one column an output. `Some`: each column serves all outputs, with these gains, `columns × outputs`.
@@ -222,15 +222,15 @@ pub struct Weighed<'a> {
 }
 
 by_level! {
-    fn weigh_at(sums: &[i64], width: usize, parts: &[Weighed<'_>], first: usize, stride: usize, y: &mut [f64]) -> () = scalar::weigh_rows
+    fn weigh_at(sums: &[i32], width: usize, parts: &[Weighed<'_>], first: usize, stride: usize, y: &mut [f64]) -> () = scalar::weigh_rows
 }
 
-/// Adds `step · code` of every part to the outputs from `first` on of every row of `y` (`stride` long).
+/// Adds `step · worth · code` of every part to the outputs from `first` on of every row of `y` (`stride` long).
 ///
 /// # Panics
 /// As many rows of `width` in `sums` as rows in `y`; parts lie within both.
 pub fn weigh_rows(
-    sums: &[i64],
+    sums: &[i32],
     width: usize,
     parts: &[Weighed<'_>],
     first: usize,

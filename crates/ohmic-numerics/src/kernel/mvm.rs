@@ -30,6 +30,12 @@ impl PackedI16 {
         Self { pairs, cols: g.cols(), data }
     }
 
+    /// One entry.
+    pub fn at(&self, row: usize, column: usize) -> i16 {
+        let (panel, lane) = (column / Self::PANEL, column % Self::PANEL);
+        self.data[((panel * self.pairs + row / 2) * Self::PANEL + lane) * 2 + row % 2]
+    }
+
     /// Length of an input vector: rows, rounded up to even.
     pub fn padded_rows(&self) -> usize {
         2 * self.pairs

@@ -187,7 +187,7 @@ pub(super) fn fold_listed(codes: &[i32], rows: &[u32], gains: &[i32], width: usi
 /// See [`super::weigh_rows`].
 #[inline(always)]
 pub(super) fn weigh_rows(
-    sums: &[i64],
+    sums: &[i32],
     width: usize,
     parts: &[Weighed<'_>],
     first: usize,
@@ -196,21 +196,21 @@ pub(super) fn weigh_rows(
 ) {
     for (sums, y) in sums.chunks_exact(width).zip(y.chunks_exact_mut(stride)) {
         for part in parts {
+            let sums = &sums[part.first..][..part.worth.len()];
             match part.shared {
                 None => {
-                    let y = &mut y[first..][..part.columns];
-                    for (y, &sum) in y.iter_mut().zip(&sums[part.first..][..part.columns]) {
-                        *y += part.step * sum as f64;
+                    let y = &mut y[first..][..sums.len()];
+                    for ((y, &sum), &worth) in y.iter_mut().zip(sums).zip(part.worth) {
+                        // the first product is a whole number below 2^53: exact
+                        *y += f64::from(sum) * worth * part.step;
                     }
                 }
                 Some(gains) => {
-                    let outputs = gains.len() / part.columns;
+                    let outputs = gains.len() / sums.len();
                     let y = &mut y[first..][..outputs];
-                    for (&sum, gains) in
-                        sums[part.first..][..part.columns].iter().zip(gains.chunks_exact(outputs))
-                    {
+                    for (&sum, gains) in sums.iter().zip(gains.chunks_exact(outputs)) {
                         for (y, &gain) in y.iter_mut().zip(gains) {
-                            *y += part.step * (gain * sum) as f64;
+                            *y += (gain * i64::from(sum)) as f64 * part.step;
                         }
                     }
                 }

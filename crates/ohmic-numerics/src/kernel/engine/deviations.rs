@@ -50,6 +50,16 @@ impl Variance {
         }
         Self { packed, taken_off, unit: unit as f32 }
     }
+
+    /// The variance of a cell: row within its fragment, column.
+    pub fn at(&self, fragment: usize, row: usize, column: usize) -> u16 {
+        self.packed[fragment].at(row, column) as u16
+    }
+
+    /// Levels² that one unit stands for.
+    pub fn unit(&self) -> f32 {
+        self.unit
+    }
 }
 
 /// Where the deviations of a block's conversions come from.

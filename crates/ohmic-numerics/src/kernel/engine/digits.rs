@@ -119,6 +119,16 @@ pub(super) enum Of<'a> {
     Bits(&'a [u64]),
 }
 
+impl<'a> DigitRows<'a> {
+    /// Digits as words, and how far apart rows are; `None` for engines that take others.
+    pub fn words(&self) -> Option<(&'a [i16], usize)> {
+        match self.of {
+            Of::Words(x) => Some((x, self.stride)),
+            _ => None,
+        }
+    }
+}
+
 /// Buffers for the digits of a tile of vectors.
 #[derive(Debug, Default)]
 pub struct Digits {

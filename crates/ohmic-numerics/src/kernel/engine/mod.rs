@@ -33,7 +33,7 @@ mod table512;
 pub use aligned::Aligned;
 pub use deviations::{Deviates, Variance};
 pub use digits::{DigitRows, Digits, Layout, Values, Vectors};
-pub use pack::{Block, BlockSource, Slice, Unfit};
+pub use pack::{Block, BlockSource, Negative, Slice, Unfit};
 
 /// How the sums of a block are computed. All give the same bits; which is fastest depends on cells,
 /// digits and machine (see [`Block::choose`]).
@@ -96,8 +96,6 @@ pub struct Workspace {
     pub(super) lengths: Vec<u32>,
     /// Deviations of the columns in hand, in levels.
     pub(super) deviations: Aligned<f32>,
-    /// Sums of one read.
-    pub(super) sums: Vec<i32>,
     /// Variances of the columns in hand.
     pub(super) variances: Aligned<i32>,
     /// Which fragments and rows `lists` holds, and of which digits.

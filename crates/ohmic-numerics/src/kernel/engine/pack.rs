@@ -102,11 +102,11 @@ impl Block {
     }
 
     /// The fastest engine that takes a block, of those that take all of `sources`.
-    pub fn choose(sources: &[BlockSource<'_>], inputs_fit_bytes: Bytes) -> Option<Engine> {
+    pub fn choose(sources: &[BlockSource<'_>], negative: Negative) -> Option<Engine> {
         // measured on AVX-512: a look-up adds four rows of 64 or 32 columns, a dot product four or two of 16
         [Engine::Table8, Engine::Dot8, Engine::Table16, Engine::Dot16]
             .into_iter()
-            .filter(|&e| e != Engine::Dot8 || inputs_fit_bytes == Bytes::Fit)
+            .filter(|&e| e != Engine::Dot8 || negative == Negative::Never)
             .find(|&e| sources.iter().all(|s| fits(e, s).is_ok()))
     }
 
@@ -148,13 +148,13 @@ impl Block {
     }
 }
 
-/// Whether the inputs of a layer are unsigned integers of at most 8 bits.
+/// Whether digits can be negative.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Bytes {
-    /// They are.
-    Fit,
-    /// They may not be.
-    Overflow,
+pub enum Negative {
+    /// None is.
+    Never,
+    /// Some may be.
+    Possible,
 }
 
 /// Whether an engine can take a block.

@@ -1,0 +1,394 @@
+//! From what the converters of a layer see, in levels, to the integers that its reads are computed in.
+
+use crate::design::{EncodedLayer, LayerDesign};
+use crate::effective::width;
+use crate::program::{BlockProgram, Cells, Grid, LayerProgram, ReadoutProgram, kernel_slice};
+use ohmic_hardware::dac::{InputSlice, Part, Skipping};
+use ohmic_hardware::{Encoded, Gain, Hardware};
+use ohmic_mapping::{Block as Place, LayerPlan};
+use ohmic_network::quantization::QuantizedMvm;
+use ohmic_numerics::kernel::engine::{Block, BlockSource, Engine, Layout, Negative, Slice, Variance};
+use ohmic_numerics::kernel::{Grids, PackedI16};
+use ohmic_numerics::{Mat, MatRef};
+use std::ops::Range;
+
+/// What a program needs to know of the hardware beside its cells.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Periphery {
+    pub(crate) sigma_lsb: f32,
+    pub(crate) skipping: Skipping,
+    pub(crate) arithmetic: Arithmetic,
+}
+
+impl Periphery {
+    pub(crate) fn of(hardware: &Hardware) -> Self {
+        Self {
+            sigma_lsb: hardware.adc().sigma_lsb(),
+            skipping: hardware.dac().skipping(),
+            arithmetic: Arithmetic::Chosen,
+        }
+    }
+}
+
+/// Which form of a read computes it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Arithmetic {
+    /// An engine where one fits, else the plain form.
+    Chosen,
+    /// Nothing but the sums, for calibration.
+    Sums,
+    /// The plain form, for tests.
+    #[cfg_attr(not(test), allow(dead_code))]
+    Plain,
+}
+
+/// A block's effective levels and read-noise variances.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Seen {
+    pub(crate) levels: Mat<f64>,
+    /// Empty (0 × 0) without read noise.
+    pub(crate) variance: Mat<f64>,
+}
+
+/// One block on its way.
+struct Fixed {
+    /// Rows × program columns, in units of `2^-fraction_bits` of a level.
+    cells: Mat<i32>,
+    /// Of a read at unit digits, levels²; empty without read noise.
+    variance: Mat<f64>,
+    readouts: Vec<ReadoutProgram>,
+    /// Converter of every column, padded.
+    grids: Option<Grids>,
+    /// Digital gain of every column's code, fragments × columns, is `gains · worth`: what differs from
+    /// fragment to fragment, and what a column's codes have in common.
+    gains: Mat<i32>,
+    worth: Vec<i32>,
+    sigma: Vec<f32>,
+    /// Fragments within the block's rows.
+    fragments: Vec<Range<usize>>,
+}
+
+/// Makes the fixed-point form of a layer from what its converters see.
+pub(crate) fn program(
+    design: &LayerDesign,
+    plan: &LayerPlan,
+    periphery: Periphery,
+    seen: &[Seen],
+) -> LayerProgram {
+    let mut ranges: Vec<Grid> = Vec::new();
+    let range_of: Vec<usize> = design
+        .grids
+        .iter()
+        .map(|grid| {
+            ranges.iter().position(|r| r == grid).unwrap_or_else(|| {
+                ranges.push(*grid);
+                ranges.len() - 1
+            })
+        })
+        .collect();
+    let Periphery { sigma_lsb, skipping, arithmetic } = periphery;
+    let slices: Vec<Slice> = design.slices.iter().map(kernel_slice).collect();
+    let narrow = narrow_fraction(design, plan, seen);
+    let fraction_bits = narrow.unwrap_or_else(|| wide_fraction(seen));
+    let scale = (-f64::from(fraction_bits)).exp2() as f32;
+    let fixed: Vec<Fixed> = plan
+        .blocks
+        .iter()
+        .zip(&design.encoded)
+        .zip(seen)
+        .map(|((block, encoded), seen)| {
+            fix(block, plan, encoded, seen, (&ranges, &range_of), fraction_bits, sigma_lsb)
+        })
+        .collect();
+    let small: Option<Vec<Mat<i16>>> = narrow
+        .is_some()
+        .then(|| fixed.iter().map(|f| f.cells.map(|v| v as i16)).collect());
+    let engine = small.as_ref().filter(|_| arithmetic == Arithmetic::Chosen).and_then(|small| {
+        let sources: Vec<BlockSource<'_>> =
+            small.iter().zip(&fixed).map(|(cells, fixed)| fixed.source(cells.view(), scale, &slices)).collect();
+        let digits = design.slices.iter().map(InputSlice::max_abs).max().unwrap_or(0);
+        // variances are kept for digits of at most 8 bits
+        let quiet = seen.iter().all(|s| s.variance.as_slice().is_empty());
+        if quiet || digits <= 255 { Block::choose(&sources, negative(design)) } else { None }
+    });
+    let blocks = plan
+        .blocks
+        .iter()
+        .zip(&design.encoded)
+        .zip(fixed)
+        .enumerate()
+        .map(|(i, ((block, encoded), fixed))| {
+            let digit = design.slices.iter().map(InputSlice::max_abs).max().unwrap_or(1) as u32;
+            let noisy = !fixed.variance.as_slice().is_empty();
+            let variance =
+                (noisy && digit <= 255).then(|| Variance::pack(fixed.variance.view(), &fixed.fragments, digit));
+            let cells = match (engine, &small, arithmetic) {
+                (Some(engine), Some(small), _) => Cells::Engine(
+                    Block::pack(engine, &fixed.source(small[i].view(), scale, &slices))
+                        .unwrap_or_else(|unfit| unreachable!("an engine that was chosen: {unfit:?}")),
+                ),
+                (None, Some(small), Arithmetic::Sums) => Cells::Sums(
+                    fixed.fragments.iter().map(|f| PackedI16::pack(rows(small[i].view(), f.clone()))).collect(),
+                ),
+                _ => Cells::Wide { cells: fixed.cells, gains: fixed.gains, variance: fixed.variance },
+            };
+            BlockProgram {
+                block: block.id.0,
+                group: block.group,
+                first_row: block.rows.start,
+                rows: block.rows.len(),
+                outputs: block.outputs.clone(),
+                fragments: plan.fragments_of(block),
+                cells,
+                readouts: fixed.readouts,
+                worth: fixed.worth,
+                sigma: fixed.sigma,
+                variance,
+                input_sum_scale: if encoded.input_sum_scale.iter().all(|&s| s == 0) {
+                    Vec::new()
+                } else {
+                    encoded.input_sum_scale.clone()
+                },
+            }
+        })
+        .collect();
+    LayerProgram {
+        digits: slices.iter().map(|s| s.digit).collect(),
+        slices: design.slices.clone(),
+        layout: Layout::new(engine.unwrap_or(Engine::Dot16), &plan.fragments),
+        skipping,
+        blocks,
+        ranges,
+        fraction_bits,
+        sigma_lsb,
+    }
+}
+
+impl Fixed {
+    fn source<'a>(&'a self, cells: MatRef<'a, i16>, scale: f32, slices: &'a [Slice]) -> BlockSource<'a> {
+        BlockSource {
+            cells,
+            fragments: &self.fragments,
+            gains: self.gains.view(),
+            grids: self.grids.as_ref(),
+            scale,
+            slices,
+        }
+    }
+}
+
+/// Whether a digit of a layer can be negative.
+fn negative(design: &EncodedLayer) -> Negative {
+    if design.unsigned || !design.slices.iter().any(InputSlice::can_be_negative) {
+        Negative::Never
+    } else {
+        Negative::Possible
+    }
+}
+
+fn rows<T: Copy>(m: MatRef<'_, T>, rows: Range<usize>) -> MatRef<'_, T> {
+    MatRef::new(rows.len(), m.cols(), &m.as_slice()[rows.start * m.cols()..rows.end * m.cols()])
+}
+
+/// One block in integers, with its readouts laid out as columns.
+fn fix(
+    block: &Place,
+    plan: &LayerPlan,
+    encoded: &Encoded,
+    seen: &Seen,
+    (ranges, range_of): (&[Grid], &[usize]),
+    fraction_bits: i32,
+    sigma_lsb: f32,
+) -> Fixed {
+    let fragments: Vec<Range<usize>> = plan.fragments[plan.fragments_of(block)]
+        .iter()
+        .map(|f| f.start - block.rows.start..f.end - block.rows.start)
+        .collect();
+    let n = block.outputs.len();
+    let mut readouts = Vec::with_capacity(encoded.readouts.len());
+    // which column of what the converters see each program column is, and in which fragment
+    let mut sources: Vec<(usize, Option<usize>)> = Vec::new();
+    let mut source = 0;
+    for (readout, &range) in encoded.readouts.iter().zip(range_of) {
+        let width = width(encoded, readout, n);
+        let first = sources.len();
+        let mut shared_gain = None;
+        if width == n {
+            sources.extend((source..source + n).map(|c| (c, None)));
+        } else if let Gain::PerFragment(gains) = &readout.gain {
+            sources.extend((0..fragments.len()).map(|f| (source, Some(f))));
+            shared_gain = Some(gains.clone());
+        } else {
+            sources.push((source, None));
+            shared_gain = Some(Mat::from_fn(1, n, |_, c| readout.gain.at(0, c)));
+        }
+        readouts.push(ReadoutProgram { columns: first..sources.len(), range, shared_gain });
+        source += width;
+    }
+    let columns = sources.len();
+    let padded = columns.next_multiple_of(Block::PANEL);
+    let column_grids: Vec<Grid> =
+        readouts.iter().flat_map(|r| r.columns.clone().map(|_| ranges[r.range])).collect();
+    let grids =
+        column_grids.iter().all(Option::is_some).then(|| Grids::new(column_grids.iter().copied().flatten(), padded));
+    // a quiet converter has no sigma; read noise alone still wants one a column
+    let mut sigma: Vec<f32> = column_grids.iter().map(|g| g.map_or(0.0, |g| sigma_lsb * g.step)).collect();
+    sigma.resize(padded, 0.0);
+    let whole = Mat::from_fn(fragments.len(), columns, |local, at| {
+        let (readout, encoded) = readouts
+            .iter()
+            .zip(&encoded.readouts)
+            .find(|(r, _)| r.columns.contains(&at))
+            .unwrap_or_else(|| unreachable!("every column belongs to a readout"));
+        if readout.shared_gain.is_some() { 1 } else { gain(&encoded.gain, local, at - readout.columns.start) }
+    });
+    let worth: Vec<i32> = (0..columns)
+        .map(|c| {
+            let first = whole[(0, c)].abs();
+            if first > 0 && (0..fragments.len()).all(|f| whole[(f, c)].abs() == first) { first } else { 1 }
+        })
+        .collect();
+    let gains = Mat::from_fn(fragments.len(), columns, |f, c| whole[(f, c)] / worth[c]);
+    let local: Vec<Option<usize>> =
+        (0..block.rows.len()).map(|row| fragments.iter().position(|f| f.contains(&row))).collect();
+    let pick = |m: &Mat<f64>| {
+        Mat::from_fn(m.rows(), columns, |row, at| {
+            let (column, only) = sources[at];
+            if only.is_none() || only == local[row] { m[(row, column)] } else { 0.0 }
+        })
+    };
+    let scale = f64::from(fraction_bits).exp2();
+    let variance =
+        if seen.variance.as_slice().is_empty() { Mat::default() } else { pick(&seen.variance) };
+    let cells = pick(&seen.levels).map(|v| (v * scale).round() as i32);
+    Fixed { cells, variance, readouts, grids, gains, worth, sigma, fragments }
+}
+
+fn gain(gain: &Gain, fragment: usize, column: usize) -> i32 {
+    // weights have at most 16 bits, so gains stay below 2^16
+    i32::try_from(gain.at(fragment, column)).expect("a gain of a weight of at most 16 bits")
+}
+
+/// The largest magnitude among the effective levels.
+fn largest(seen: &[Seen]) -> f64 {
+    seen.iter().flat_map(|s| s.levels.as_slice()).fold(0.0, |a: f64, v| a.max(v.abs()))
+}
+
+/// The largest sum of the magnitudes of one column over `step` neighbouring rows of a fragment (all of
+/// them for `None`).
+fn largest_sum(plan: &LayerPlan, seen: &[Seen], step: Option<usize>) -> f64 {
+    let mut most = 0f64;
+    for (block, seen) in plan.blocks.iter().zip(seen) {
+        for f in &plan.fragments[plan.fragments_of(block)] {
+            for first in f.clone().step_by(step.unwrap_or(f.len()).max(1)) {
+                let mut sums = vec![0f64; seen.levels.cols()];
+                for row in first..(first + step.unwrap_or(f.len())).min(f.end) {
+                    for (sum, v) in sums.iter_mut().zip(seen.levels.row(row - block.rows.start)) {
+                        *sum += v.abs();
+                    }
+                }
+                most = sums.into_iter().fold(most, f64::max);
+            }
+        }
+    }
+    most
+}
+
+/// Fraction bits for 16-bit cells and 32-bit sums, if they leave 11 bits for the largest level (the error
+/// is then at most 2^-12 of it); none for whole levels.
+///
+/// One-bit digits leave room for eight rows in 16 bits ([`Engine::Table16`]), others for one.
+fn narrow_fraction(design: &LayerDesign, plan: &LayerPlan, seen: &[Seen]) -> Option<i32> {
+    let digit = design.slices.iter().map(|s| i64::from(s.max_abs())).max().unwrap_or(1);
+    if design.slices.iter().any(|s| s.bits > 15) {
+        return None;
+    }
+    let largest = largest(seen);
+    if seen.iter().flat_map(|s| s.levels.as_slice()).all(|v| v.fract() == 0.0) {
+        let fits = largest <= 32_767.0 && largest_sum(plan, seen, None) * digit as f64 <= f64::from(i32::MAX / 2);
+        return fits.then_some(0);
+    }
+    let by_cell = if digit == 1 { 16_380.0 / largest_sum(plan, seen, Some(4)) } else { 32_767.0 / largest };
+    // half a unit of rounding a row stays far below the other half of the range
+    let by_sum = f64::from(i32::MAX / 2) / (largest_sum(plan, seen, None) * digit as f64);
+    // without converters whole sums are weighed and added up, in 32 bits too
+    let by_total = if design.grids.iter().all(Option::is_some) {
+        by_sum
+    } else {
+        let gains: f64 = design.slices.iter().map(|s| s.gain.abs() as f64).sum();
+        let fragments = plan.blocks.iter().map(|b| plan.fragments_of(b).len()).max().unwrap_or(1);
+        by_sum / (gains * fragments as f64)
+    };
+    let fraction = by_cell.min(by_total).log2().floor().min(14.0);
+    (largest * fraction.exp2() >= 2047.0).then_some(fraction as i32)
+}
+
+/// Fraction bits for 32-bit cells: 24 bits for the largest level.
+fn wide_fraction(seen: &[Seen]) -> i32 {
+    let largest = largest(seen);
+    if largest == 0.0 { 0 } else { ((f64::from(1 << 24) / largest).log2().floor() as i32).clamp(0, 16) }
+}
+
+/// The layer as exact integer products: one block a group, inputs in one slice of up to 15 bits or in
+/// slices of 8, rows in fragments short enough that sums stay within 32 bits.
+pub(crate) fn exact_program(layer: &QuantizedMvm) -> LayerProgram {
+    let bits = layer.input_bits;
+    let slices: Vec<InputSlice> = if bits <= 15 {
+        vec![InputSlice { part: Part::Signed, shift: 0, bits, gain: 1 }]
+    } else {
+        (0..bits)
+            .step_by(8)
+            .map(|shift| InputSlice { part: Part::Signed, shift, bits: 8.min(bits - shift), gain: 1 << shift })
+            .collect()
+    };
+    let k = layer.weights[0].rows();
+    let kernel: Vec<Slice> = slices.iter().map(kernel_slice).collect();
+    let negative = if layer.input_signed { Negative::Possible } else { Negative::Never };
+    let small: Vec<Mat<i16>> = layer.weights.iter().map(|w| w.map(|v| v as i16)).collect();
+    let whole = 0..k;
+    let ones = Mat::filled(1, layer.weights[0].cols(), 1);
+    let sources: Vec<BlockSource<'_>> = small
+        .iter()
+        .map(|cells| BlockSource {
+            cells: cells.view(),
+            fragments: std::slice::from_ref(&whole),
+            gains: ones.view(),
+            grids: None,
+            scale: 1.0,
+            slices: &kernel,
+        })
+        .collect();
+    let engine = Block::choose(&sources, negative);
+    let blocks = sources
+        .iter()
+        .zip(&layer.weights)
+        .enumerate()
+        .map(|(group, (source, weights))| BlockProgram {
+            block: 0,
+            group,
+            first_row: 0,
+            rows: k,
+            outputs: 0..weights.cols(),
+            fragments: 0..1,
+            cells: match engine.and_then(|engine| Block::pack(engine, source).ok()) {
+                Some(block) => Cells::Engine(block),
+                None => Cells::Wide { cells: weights.clone(), gains: ones.clone(), variance: Mat::default() },
+            },
+            readouts: vec![ReadoutProgram { columns: 0..weights.cols(), range: 0, shared_gain: None }],
+            worth: vec![1; weights.cols()],
+            sigma: Vec::new(),
+            variance: None,
+            input_sum_scale: Vec::new(),
+        })
+        .collect();
+    LayerProgram {
+        digits: kernel.iter().map(|s| s.digit).collect(),
+        slices,
+        layout: Layout::new(engine.unwrap_or(Engine::Dot16), std::slice::from_ref(&whole)),
+        skipping: Skipping::None,
+        blocks,
+        ranges: vec![None],
+        fraction_bits: 0,
+        sigma_lsb: 0.0,
+    }
+}
