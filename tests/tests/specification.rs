@@ -151,7 +151,8 @@ fn rms(v: impl Iterator<Item = f64>) -> f64 {
     (v.iter().map(|v| v * v).sum::<f64>() / v.len() as f64).sqrt()
 }
 
-/// Without a converter only the fixed point differs: below 2^-12 of the largest level a cell.
+/// Without a converter only the fixed point differs: at most 2^-12 of the largest level a cell, 2^-12 / √3 of it
+/// root mean square; 62 dB and more below the signal, whatever the encoding.
 #[test]
 fn programmed_cells_without_a_converter() {
     for encoding in [
@@ -166,7 +167,7 @@ fn programmed_cells_without_a_converter() {
             run(&case, |got, want, _| {
                 let error = rms(got.iter().zip(&want.y).map(|(a, b)| a - b));
                 let signal = rms(want.y.iter().copied());
-                assert!(error < 3e-4 * signal, "{error} of {signal}: {encoding}");
+                assert!(error < 8e-4 * signal, "{error} of {signal}: {encoding}");
             });
         }
     }
