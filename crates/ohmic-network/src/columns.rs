@@ -51,12 +51,6 @@ impl<'a> Columns<'a> {
         (0..self.out[0]).for_each(|y| f(y * self.out[1], y * self.pitch()));
     }
 
-    /// Copies a result that is as wide as the columns, leaving out what straddles two lines.
-    pub(crate) fn narrow(&self, wide: &[f32], out: &mut [f32]) {
-        let width = self.out[1];
-        self.lines(|to, from| out[to..to + width].copy_from_slice(&wide[from..from + width]));
-    }
-
     /// Copies values of a result to where the columns have them, zeros between.
     pub(crate) fn widen(&self, out: &[f32], wide: &mut [f32]) {
         let width = self.out[1];

@@ -8,6 +8,7 @@
 //! Left out: layers with state from input to input, dynamic shapes, networks with several inputs or outputs.
 
 mod columns;
+mod convolve;
 pub mod data;
 mod error;
 pub mod gather;

@@ -227,21 +227,35 @@ impl Network {
         }
         let mut results: Vec<Option<Tensor>> = Vec::with_capacity(self.nodes.len());
         for (i, node) in self.nodes.iter().enumerate() {
-            let inputs: Vec<&Tensor> = node
-                .inputs
-                .iter()
-                .map(|source| match source {
-                    Source::Input => input,
-                    Source::Layer(id) => results[id.0 as usize]
-                        .as_ref()
-                        .expect("inputs come earlier and are kept to their last use"),
-                })
-                .collect();
+            // what nobody needs after this layer may be written over by it
+            let first = match node.inputs.first() {
+                Some(Source::Layer(id))
+                    if last_use[id.0 as usize] == i
+                        && node.layer.mvm().is_none()
+                        && !node.inputs[1..].contains(&node.inputs[0]) =>
+                {
+                    results[id.0 as usize].take()
+                }
+                _ => None,
+            };
+            let of = |source: &Source| match source {
+                Source::Input => input,
+                Source::Layer(id) => results[id.0 as usize]
+                    .as_ref()
+                    .expect("inputs come earlier and are kept to their last use"),
+            };
             let id = LayerId(i as u32);
-            let output = if node.layer.mvm().is_some() {
-                engine.mvm(id, node, inputs[0], first_sample)?
-            } else {
-                node.layer.run(&inputs)
+            let output = match first {
+                Some(first) => {
+                    let others: Vec<&Tensor> = node.inputs[1..].iter().map(of).collect();
+                    node.layer.run_in_place(first, &others).unwrap_or_else(|first| {
+                        node.layer.run(&std::iter::once(&first).chain(others).collect::<Vec<_>>())
+                    })
+                }
+                None if node.layer.mvm().is_some() => {
+                    engine.mvm(id, node, of(&node.inputs[0]), first_sample)?
+                }
+                None => node.layer.run(&node.inputs.iter().map(of).collect::<Vec<_>>()),
             };
             engine.observe(id, node, &output);
             results.push(Some(output));

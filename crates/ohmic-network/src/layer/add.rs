@@ -51,6 +51,13 @@ impl Layer for Add {
         y
     }
 
+    fn run_in_place(&self, mut first: Tensor, others: &[&Tensor]) -> Result<Tensor, Tensor> {
+        for x in others {
+            first.data.iter_mut().zip(&x.data).for_each(|(y, x)| *y += x);
+        }
+        Ok(first)
+    }
+
     fn backward(&self, inputs: &[&Tensor], _output: &Tensor, gradient: &Tensor) -> Option<Gradients> {
         Some(Gradients { inputs: vec![gradient.clone(); inputs.len()], parameters: Vec::new() })
     }

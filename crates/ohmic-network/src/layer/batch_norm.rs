@@ -70,6 +70,16 @@ impl BatchNorm {
         let factor = f64::from(self.weight[channel]) * self.inverse_deviation(channel);
         (factor, f64::from(self.bias[channel]) - factor * f64::from(self.mean[channel]))
     }
+
+    fn apply(&self, mut y: Tensor) -> Tensor {
+        let channels = self.weight.len();
+        for (i, plane) in y.data.chunks_exact_mut(y.shape.len() / channels).enumerate() {
+            let (factor, shift) = self.affine(i % channels);
+            let (factor, shift) = (factor as f32, shift as f32);
+            plane.iter_mut().for_each(|v| *v = *v * factor + shift);
+        }
+        y
+    }
 }
 
 impl Layer for BatchNorm {
@@ -86,14 +96,11 @@ impl Layer for BatchNorm {
     }
 
     fn run(&self, inputs: &[&Tensor]) -> Tensor {
-        let mut y = inputs[0].clone();
-        let channels = self.weight.len();
-        for (i, plane) in y.data.chunks_exact_mut(y.shape.len() / channels).enumerate() {
-            let (factor, shift) = self.affine(i % channels);
-            let (factor, shift) = (factor as f32, shift as f32);
-            plane.iter_mut().for_each(|v| *v = *v * factor + shift);
-        }
-        y
+        self.apply(inputs[0].clone())
+    }
+
+    fn run_in_place(&self, first: Tensor, _others: &[&Tensor]) -> Result<Tensor, Tensor> {
+        Ok(self.apply(first))
     }
 
     fn parameters(&self) -> Vec<(&'static str, &[f32])> {

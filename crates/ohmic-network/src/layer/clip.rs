@@ -1,6 +1,8 @@
 //! Values clipped to a range; the rectifier up to six is `low = 0, high = 6`.
 
-use super::{Description, Example, FromOnnx, Gradients, Layer, LayerKind, each, each_backward, one};
+use super::{
+    Description, Example, FromOnnx, Gradients, Layer, LayerKind, each, each_backward, each_in_place, one,
+};
 use crate::read::Operator;
 use crate::{Error, Shape, Tensor};
 
@@ -47,6 +49,10 @@ impl Layer for Clip {
 
     fn run(&self, inputs: &[&Tensor]) -> Tensor {
         each(inputs[0], |x| x.max(self.low).min(self.high))
+    }
+
+    fn run_in_place(&self, first: Tensor, _others: &[&Tensor]) -> Result<Tensor, Tensor> {
+        each_in_place(first, |x| x.max(self.low).min(self.high))
     }
 
     fn backward(&self, inputs: &[&Tensor], output: &Tensor, gradient: &Tensor) -> Option<Gradients> {

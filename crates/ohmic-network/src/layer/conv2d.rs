@@ -2,10 +2,11 @@
 
 use super::{Description, Example, FromOnnx, Gradients, Layer, LayerKind, Mvm, maps, one};
 use crate::columns::Columns;
+use crate::convolve::Convolver;
 use crate::gather::{Gather, Window};
 use crate::read::Operator;
 use crate::{Error, Shape, Tensor};
-use ohmic_numerics::kernel::{Op, gemm_f32};
+use ohmic_numerics::kernel::{Op, PanelsF32, gemm_f32};
 
 pub(super) const KIND: LayerKind = LayerKind {
     name: NAME,
@@ -83,12 +84,6 @@ impl Conv2d {
         }
         Ok(Self { window, outputs, weights, bias })
     }
-
-    /// Whether a gathered matrix is the sample itself: 1 x 1 windows, one after the other.
-    fn gathers_nothing(&self) -> bool {
-        let w = &self.window;
-        w.kernel == [1, 1] && w.stride == [1, 1] && w.padding == [0; 4]
-    }
 }
 
 /// Weights and bias of a layer followed by `y = factor · x + shift`, one value an output each.
@@ -131,36 +126,14 @@ impl Layer for Conv2d {
         let [h, wd] = w.out_size();
         let mut y = Tensor::zeros(x.batch, Shape(vec![self.outputs, h, wd]));
         let (k, positions, n) = (w.k(), h * wd, self.outputs / w.groups);
-        let mut gathering = Columns::new(w);
-        let count = gathering.count();
-        let direct = self.gathers_nothing();
-        let (mut part, mut wide) = (vec![0.0; n * count], vec![0.0; n * count]);
-        for b in 0..x.batch {
-            let sample = x.sample(b);
-            for g in 0..w.groups {
-                let weights = (&self.weights[g * n * k..][..n * k], Op::Plain);
-                let target = &mut y.data[(b * self.outputs + g * n) * positions..][..n * positions];
-                if direct {
-                    let source = (&sample[g * k * positions..][..k * positions], Op::Plain);
-                    gemm_f32([n, positions, k], weights, source, 0.0, target);
-                    continue;
-                }
-                gathering.blocks(sample, g, |first, len, columns| {
-                    let part = &mut part[..n * len];
-                    gemm_f32([n, len, k], weights, (columns, Op::Plain), 0.0, part);
-                    for (to, from) in wide.chunks_exact_mut(count).zip(part.chunks_exact(len)) {
-                        to[first..first + len].copy_from_slice(from);
-                    }
-                });
-                for (to, from) in target.chunks_exact_mut(positions).zip(wide.chunks_exact(count)) {
-                    gathering.narrow(from, to);
-                }
-            }
-        }
-        if !self.bias.is_empty() {
-            for (i, plane) in y.data.chunks_exact_mut(positions).enumerate() {
-                let bias = self.bias[i % self.outputs];
-                plane.iter_mut().for_each(|v| *v += bias);
+        let panels: Vec<PanelsF32> =
+            self.weights.chunks_exact(n * k).map(|weights| PanelsF32::pack(weights, n, k)).collect();
+        let mut convolver = Convolver::new(w, n);
+        for (b, target) in y.data.chunks_exact_mut(self.outputs * positions).enumerate() {
+            let groups = target.chunks_exact_mut(n * positions).zip(&panels).enumerate();
+            for (g, (target, panels)) in groups {
+                let bias = self.bias.get(g * n..(g + 1) * n).unwrap_or_default();
+                convolver.sums(x.sample(b), g, panels, bias, target);
             }
         }
         y

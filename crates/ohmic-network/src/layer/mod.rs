@@ -125,6 +125,12 @@ pub trait Layer: Debug + Send + Sync {
     /// The digital answer in float.
     fn run(&self, inputs: &[&Tensor]) -> Tensor;
 
+    /// The same answer in the memory of the first input, which nobody else needs; gives it back, as it was,
+    /// if this kind cannot. The same bits as `run`.
+    fn run_in_place(&self, first: Tensor, _others: &[&Tensor]) -> Result<Tensor, Tensor> {
+        Err(first)
+    }
+
     /// The parameters that training moves, by name.
     fn parameters(&self) -> Vec<(&'static str, &[f32])> {
         Vec::new()
@@ -249,6 +255,13 @@ pub(crate) fn each(input: &Tensor, f: impl Fn(f32) -> f32) -> Tensor {
         shape: input.shape.clone(),
         data: input.data.iter().map(|&v| f(v)).collect(),
     }
+}
+
+/// The same in the tensor's own memory.
+#[allow(clippy::unnecessary_wraps)]
+pub(crate) fn each_in_place(mut input: Tensor, f: impl Fn(f32) -> f32) -> Result<Tensor, Tensor> {
+    input.data.iter_mut().for_each(|v| *v = f(*v));
+    Ok(input)
 }
 
 /// Gradients of an element-wise layer without parameters: `slope(input, output) · gradient`.

@@ -53,6 +53,10 @@ impl Layer for Reshape {
         Tensor { batch: inputs[0].batch, shape: self.shape.clone(), data: inputs[0].data.clone() }
     }
 
+    fn run_in_place(&self, first: Tensor, _others: &[&Tensor]) -> Result<Tensor, Tensor> {
+        Ok(Tensor { shape: self.shape.clone(), ..first })
+    }
+
     fn backward(&self, inputs: &[&Tensor], _output: &Tensor, gradient: &Tensor) -> Option<Gradients> {
         let x = inputs[0];
         let dx = Tensor { batch: x.batch, shape: x.shape.clone(), data: gradient.data.clone() };

@@ -1,6 +1,6 @@
 //! The logistic function: `1 / (1 + exp(-x))`.
 
-use super::{Example, Gradients, Layer, LayerKind, each, each_backward, one};
+use super::{Example, Gradients, Layer, LayerKind, each, each_backward, each_in_place, one};
 use crate::{Error, Shape, Tensor};
 
 pub(super) const KIND: LayerKind = LayerKind {
@@ -29,6 +29,10 @@ impl Layer for Sigmoid {
 
     fn run(&self, inputs: &[&Tensor]) -> Tensor {
         each(inputs[0], |x| 1.0 / (1.0 + libm::expf(-x)))
+    }
+
+    fn run_in_place(&self, first: Tensor, _others: &[&Tensor]) -> Result<Tensor, Tensor> {
+        each_in_place(first, |x| 1.0 / (1.0 + libm::expf(-x)))
     }
 
     fn backward(&self, inputs: &[&Tensor], output: &Tensor, gradient: &Tensor) -> Option<Gradients> {

@@ -43,6 +43,7 @@ mod avx2;
 mod avx512;
 mod convert;
 pub mod engine;
+mod float;
 mod fused;
 mod gemm;
 pub(crate) mod mesh;
@@ -57,6 +58,7 @@ pub use convert::{
     Digit, DigitPart, Grids, Weighed, add_squares, convert_rows, deviate_rows, digit_rows, digits, digits_of,
     fold_listed, fold_rows, or_rows, weigh_rows,
 };
+pub use float::{Begin, InputRows, PanelsF32, dots_f32};
 pub use fused::{Active, Fused, read_rows};
 pub use gemm::{Op, gemm_f32};
 pub use mvm::{PackedI16, mvm_i16};
