@@ -3,13 +3,13 @@
 //! A value's key is a hash of everything that it is computed from, so a value that is found is the value
 //! that would be computed, and results do not depend on the budget, the order or the threads. Values that
 //! points hold on to anyway (networks, data) stay; of the others, those that were used the longest ago
-//! make room when the budget is full.
+//! make room when the budget is full (encodings and calibrations later than cells).
 //!
 //! Threads that ask for a value that is being computed wait for it. They must not be threads of the pool
 //! that computes it: those of the pool would wait for themselves.
 
 use std::any::Any;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -58,6 +58,15 @@ impl Stage {
         }
     }
 
+    /// Requests by which its values are kept longer than they would be by their age: they are few, and each
+    /// costs as much as the cells of many layers.
+    fn patience(self) -> u64 {
+        match self {
+            Self::Encoding | Self::Calibration => 1000,
+            _ => 0,
+        }
+    }
+
     /// Whether points hold on to its values, so that dropping one would free nothing.
     fn is_held(self) -> bool {
         matches!(self, Self::Network | Self::Data | Self::Integers | Self::Reference)
@@ -89,7 +98,7 @@ pub(crate) struct Cache {
 struct State {
     slots: BTreeMap<Key, Slot>,
     /// Values that may be dropped, the one that was used the longest ago first.
-    by_age: BTreeMap<u64, Key>,
+    by_age: BTreeSet<(u64, Key)>,
     clock: u64,
     /// Bytes of the values that may be dropped, and of those that may not.
     droppable: usize,
@@ -224,24 +233,24 @@ impl State {
     fn touch(&mut self, key: &Key) {
         self.clock += 1;
         let now = self.clock;
-        if let Some(Slot::There { used, stage, .. }) = self.slots.get_mut(key) {
-            if !stage.is_held() {
-                self.by_age.remove(used);
-                self.by_age.insert(now, *key);
-            }
-            *used = now;
+        if let Some(Slot::There { used, stage, .. }) = self.slots.get_mut(key)
+            && !stage.is_held()
+        {
+            self.by_age.remove(&(*used, *key));
+            *used = now + stage.patience();
+            self.by_age.insert((*used, *key));
         }
     }
 
     fn keep(&mut self, key: Key, stage: Stage, value: Shared, bytes: usize, budget: usize) {
         self.clock += 1;
-        let used = self.clock;
+        let used = self.clock + stage.patience();
         self.slots.insert(key, Slot::There { value, bytes, stage, used });
         if stage.is_held() {
             self.held += bytes;
             return;
         }
-        self.by_age.insert(used, key);
+        self.by_age.insert((used, key));
         self.droppable += bytes;
         self.make_room(budget);
         self.most = self.most.max(self.droppable);

@@ -370,11 +370,13 @@ fn correct<E: MvmEngine>(
     set: &DataSet,
     engine: impl Fn() -> E + Sync,
 ) -> Result<usize, String> {
-    let starts: Vec<usize> = (0..set.len()).step_by(128).collect();
+    // small enough that every thread has some
+    const PART: usize = 32;
+    let starts: Vec<usize> = (0..set.len()).step_by(PART).collect();
     starts
         .par_iter()
         .map(|&first| {
-            let part = set.view(first..set.len().min(first + 128));
+            let part = set.view(first..set.len().min(first + PART));
             accuracy(network, &part, &mut engine()).map_err(|e| e.to_string())
         })
         .sum()
