@@ -251,7 +251,11 @@ fn collect(
         let n = step.min(vectors.count() - first);
         let tile = vectors.part(first, n);
         // digits of more than 15 bits are no words: every read is computed from its inputs
-        let cut = program.slices.iter().all(|s| s.bits <= 15).then(|| digits.cut(&program.layout, &program.digits, tile));
+        let cut = program
+            .slices
+            .iter()
+            .all(|s| s.bits <= 15)
+            .then(|| digits.cut(&program.layout, &program.digits, tile));
         let (words, stride) = cut.and_then(|cut| cut.words()).unwrap_or((&[], program.layout.padded));
         for block in program.blocks.iter().filter(|b| b.group == group) {
             let width = block.padded_columns();

@@ -216,9 +216,7 @@ fn is_lossless(plan: &LayerPlan, block: &Block, encoded: &Encoded, layer: &Layer
         .readouts
         .iter()
         .zip(&layer.grids)
-        .flat_map(|(r, &grid)| {
-            std::iter::repeat_n(grid, width(encoded, r, block.outputs.len()))
-        })
+        .flat_map(|(r, &grid)| std::iter::repeat_n(grid, width(encoded, r, block.outputs.len())))
         .collect();
     let digit = layer.slices.iter().map(|s| f64::from(s.max_abs())).fold(0.0, f64::max);
     let negative = layer.slices.iter().any(|s| s.can_be_negative());

@@ -316,4 +316,3 @@ fn full_scale_grids(encoded: &Encoded, slices: &[InputSlice], hardware: &Hardwar
         })
         .collect()
 }
-

@@ -76,4 +76,3 @@ pub(crate) fn effective_variance(
 pub(crate) fn width(encoded: &Encoded, readout: &ohmic_hardware::Readout, outputs: usize) -> usize {
     if readout.terms.iter().all(|&(plane, _)| encoded.planes[plane].cols() == 1) { 1 } else { outputs }
 }
-

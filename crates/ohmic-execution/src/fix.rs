@@ -100,12 +100,14 @@ pub(crate) fn program(
             fix(block, plan, encoded, seen, (&ranges, &range_of), fraction_bits, sigma_lsb)
         })
         .collect();
-    let small: Option<Vec<Mat<i16>>> = narrow
-        .is_some()
-        .then(|| fixed.iter().map(|f| f.cells.map(|v| v as i16)).collect());
+    let small: Option<Vec<Mat<i16>>> =
+        narrow.is_some().then(|| fixed.iter().map(|f| f.cells.map(|v| v as i16)).collect());
     let engine = small.as_ref().filter(|_| arithmetic == Arithmetic::Chosen).and_then(|small| {
-        let sources: Vec<BlockSource<'_>> =
-            small.iter().zip(&fixed).map(|(cells, fixed)| fixed.source(cells.view(), scale, &slices)).collect();
+        let sources: Vec<BlockSource<'_>> = small
+            .iter()
+            .zip(&fixed)
+            .map(|(cells, fixed)| fixed.source(cells.view(), scale, &slices))
+            .collect();
         let digits = design.slices.iter().map(InputSlice::max_abs).max().unwrap_or(0);
         // variances are kept for digits of at most 8 bits
         let quiet = seen.iter().all(|s| s.variance.as_slice().is_empty());
@@ -120,15 +122,19 @@ pub(crate) fn program(
         .map(|(i, ((block, encoded), fixed))| {
             let digit = design.slices.iter().map(InputSlice::max_abs).max().unwrap_or(1) as u32;
             let noisy = !fixed.variance.as_slice().is_empty();
-            let variance =
-                (noisy && digit <= 255).then(|| Variance::pack(fixed.variance.view(), &fixed.fragments, digit));
+            let variance = (noisy && digit <= 255)
+                .then(|| Variance::pack(fixed.variance.view(), &fixed.fragments, digit));
             let cells = match (engine, &small, arithmetic) {
                 (Some(engine), Some(small), _) => Cells::Engine(
                     Block::pack(engine, &fixed.source(small[i].view(), scale, &slices))
                         .unwrap_or_else(|unfit| unreachable!("an engine that was chosen: {unfit:?}")),
                 ),
                 (None, Some(small), Arithmetic::Sums) => Cells::Sums(
-                    fixed.fragments.iter().map(|f| PackedI16::pack(rows(small[i].view(), f.clone()))).collect(),
+                    fixed
+                        .fragments
+                        .iter()
+                        .map(|f| PackedI16::pack(rows(small[i].view(), f.clone())))
+                        .collect(),
                 ),
                 _ => Cells::Wide { cells: fixed.cells, gains: fixed.gains, variance: fixed.variance },
             };
@@ -229,8 +235,10 @@ fn fix(
     let padded = columns.next_multiple_of(Block::PANEL);
     let column_grids: Vec<Grid> =
         readouts.iter().flat_map(|r| r.columns.clone().map(|_| ranges[r.range])).collect();
-    let grids =
-        column_grids.iter().all(Option::is_some).then(|| Grids::new(column_grids.iter().copied().flatten(), padded));
+    let grids = column_grids
+        .iter()
+        .all(Option::is_some)
+        .then(|| Grids::new(column_grids.iter().copied().flatten(), padded));
     // a quiet converter has no sigma; read noise alone still wants one a column
     let mut sigma: Vec<f32> = column_grids.iter().map(|g| g.map_or(0.0, |g| sigma_lsb * g.step)).collect();
     sigma.resize(padded, 0.0);
@@ -258,8 +266,7 @@ fn fix(
         })
     };
     let scale = f64::from(fraction_bits).exp2();
-    let variance =
-        if seen.variance.as_slice().is_empty() { Mat::default() } else { pick(&seen.variance) };
+    let variance = if seen.variance.as_slice().is_empty() { Mat::default() } else { pick(&seen.variance) };
     let cells = pick(&seen.levels).map(|v| (v * scale).round() as i32);
     Fixed { cells, variance, readouts, grids, gains, worth, sigma, fragments }
 }
@@ -305,7 +312,8 @@ fn narrow_fraction(design: &LayerDesign, plan: &LayerPlan, seen: &[Seen]) -> Opt
     }
     let largest = largest(seen);
     if seen.iter().flat_map(|s| s.levels.as_slice()).all(|v| v.fract() == 0.0) {
-        let fits = largest <= 32_767.0 && largest_sum(plan, seen, None) * digit as f64 <= f64::from(i32::MAX / 2);
+        let fits =
+            largest <= 32_767.0 && largest_sum(plan, seen, None) * digit as f64 <= f64::from(i32::MAX / 2);
         return fits.then_some(0);
     }
     let by_cell = if digit == 1 { 16_380.0 / largest_sum(plan, seen, Some(4)) } else { 32_767.0 / largest };
@@ -338,7 +346,12 @@ pub(crate) fn exact_program(layer: &QuantizedMvm) -> LayerProgram {
     } else {
         (0..bits)
             .step_by(8)
-            .map(|shift| InputSlice { part: Part::Signed, shift, bits: 8.min(bits - shift), gain: 1 << shift })
+            .map(|shift| InputSlice {
+                part: Part::Signed,
+                shift,
+                bits: 8.min(bits - shift),
+                gain: 1 << shift,
+            })
             .collect()
     };
     let k = layer.weights[0].rows();

@@ -340,15 +340,9 @@ impl Gather {
                                 let line =
                                     &plane[(dy + (row * w.stride[0]) as isize) as usize * width..][..width];
                                 sum += if w.stride[1] == 1 {
-                                    line[first..first + columns.len()]
-                                        .iter()
-                                        .sum::<u64>()
+                                    line[first..first + columns.len()].iter().sum::<u64>()
                                 } else {
-                                    line[first..]
-                                        .iter()
-                                        .step_by(w.stride[1])
-                                        .take(columns.len())
-                                        .sum()
+                                    line[first..].iter().step_by(w.stride[1]).take(columns.len()).sum()
                                 };
                             }
                             sums[(c * kh + y) * kw + x] += sum;

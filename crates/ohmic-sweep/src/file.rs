@@ -21,6 +21,9 @@ pub struct SweepFile {
     text: String,
     settings: Vec<(String, Value)>,
     folder: PathBuf,
+    /// What the file is called in messages, and in which of its lines each key is set.
+    name: String,
+    lines: Vec<(String, usize)>,
 }
 
 /// What every point shares unless an axis moves it.
@@ -146,6 +149,8 @@ impl SweepFile {
             trials: count(&run.trials, "trials")?,
         };
 
+        let line = |at: usize| text.bytes().take(at).filter(|b| *b == b'\n').count() + 1;
+        let mut lines: Vec<(String, usize)> = Vec::new();
         let mut taken: Vec<String> = Vec::new();
         let hardware = match run.hardware {
             Some(list) => {
@@ -187,6 +192,7 @@ impl SweepFile {
                         ));
                     }
                     taken.push(key.clone());
+                    lines.push((key.clone(), line(span.start)));
                 }
                 fixed
             }
@@ -207,6 +213,7 @@ impl SweepFile {
                     ));
                 }
                 taken.push(name.clone());
+                lines.push((name.clone(), line(key.span().start)));
                 for row in &axis.rows {
                     check_run_value(name, &row[column])
                         .map_err(|(problem, help)| source.wrong(key.span(), &problem, &help))?;
@@ -231,6 +238,8 @@ impl SweepFile {
             text: text.to_owned(),
             settings: Vec::new(),
             folder: PathBuf::new(),
+            name: name.to_owned(),
+            lines,
         })
     }
 
@@ -302,6 +311,18 @@ impl SweepFile {
     /// The file as it was read.
     pub fn text(&self) -> &str {
         &self.text
+    }
+
+    /// What is wrong with a point, and the lines of this file that set what the problem is about.
+    pub fn locate(&self, problem: &str) -> String {
+        let mut text = problem.to_owned();
+        for (key, line) in &self.lines {
+            let is_file = self.settings.iter().all(|(set, _)| set != key);
+            if is_file && problem.contains(&format!("{key} = ")) {
+                text.push_str(&format!("\n  = note: `{key}` is set in {}:{line}", self.name));
+            }
+        }
+        text
     }
 
     /// What was changed beside the file, in order.
@@ -506,6 +527,19 @@ mod tests {
             values("{ from = \"1 uS\", to = \"100 uS\", steps = 3, scale = \"log\" }"),
             "\"1 uS\" \"10 uS\" \"100 uS\""
         );
+    }
+
+    #[test]
+    fn a_refused_value_is_found_in_the_file() {
+        let text = with("[set]\ndevice.sigma_ln = 0.1\n[[axis]]\nkey = \"adc.bits\"\nvalues = [4, 99]\n");
+        let line = text.lines().position(|l| l.contains("adc.bits")).map_or(0, |i| i + 1);
+        let mut file = SweepFile::parse("s.toml", &text).expect("is right");
+        let located = file.locate("`adc.bits` = 99 is out of range\n1 | adc.bits = 99");
+        assert!(located.ends_with(&format!("\n  = note: `adc.bits` is set in s.toml:{line}")), "{located}");
+        assert_eq!(file.locate("no such network"), "no such network");
+        // what --set changes is not in the file
+        file.set("device.sigma_ln", Value::Float(-1.0)).expect("is known");
+        assert_eq!(file.locate("1 | device.sigma_ln = -1.0"), "1 | device.sigma_ln = -1.0");
     }
 
     #[test]

@@ -83,7 +83,7 @@ struct Task<'a, C> {
 pub fn run<E: Evaluate>(sweep: &SweepFile, evaluate: &E, options: &Options<'_>) -> Result<Outcome, Error> {
     let pool = pool(options.threads)?;
     let points = sweep.points();
-    let prepared = pool.install(|| prepare(&points, evaluate))?;
+    let prepared = pool.install(|| prepare(sweep, &points, evaluate))?;
 
     let rows: Vec<Row<'_>> = points
         .iter()
@@ -186,7 +186,11 @@ pub(crate) fn in_lanes(lanes: usize, count: usize, work: impl Fn(usize) + Sync) 
 }
 
 /// Every point read and checked, in order; the first few refusals otherwise.
-fn prepare<E: Evaluate>(points: &[Point], evaluate: &E) -> Result<Vec<Prepared<E::Case>>, Error> {
+fn prepare<E: Evaluate>(
+    sweep: &SweepFile,
+    points: &[Point],
+    evaluate: &E,
+) -> Result<Vec<Prepared<E::Case>>, Error> {
     // one after the other: points share networks and data, which the first one reads for all
     let results = points.iter().map(|point| guarded(|| evaluate.prepare(point)));
     let mut refused = Vec::new();
@@ -194,7 +198,7 @@ fn prepare<E: Evaluate>(points: &[Point], evaluate: &E) -> Result<Vec<Prepared<E
     for (point, result) in points.iter().zip(results) {
         match result {
             Ok(ready) => prepared.push(ready),
-            Err(problem) => refused.push((point.describe(), problem)),
+            Err(problem) => refused.push((point.describe(), sweep.locate(&problem))),
         }
     }
     if refused.is_empty() {

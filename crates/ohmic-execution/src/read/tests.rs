@@ -3,8 +3,8 @@
 use super::*;
 use crate::design::{EncodedLayer, LayerDesign};
 use crate::fix::{Arithmetic, Periphery, Seen, exact_program, program};
-use ohmic_hardware::dac::{InputSlice, Part};
 use ohmic_hardware::dac::Skipping;
+use ohmic_hardware::dac::{InputSlice, Part};
 use ohmic_hardware::{Encoded, Gain, Readout, Sign};
 use ohmic_mapping::{Block, BlockId, LayerPlan};
 use ohmic_network::quantization::QuantizedMvm;
@@ -218,8 +218,7 @@ fn kernels_equal_the_plain_form() {
                                 Periphery { sigma_lsb: case.sigma_lsb, skipping: case.skipping, arithmetic },
                                 &seen,
                             );
-                            let engines =
-                                program.blocks.iter().all(|b| matches!(b.cells, Cells::Engine(_)));
+                            let engines = program.blocks.iter().all(|b| matches!(b.cells, Cells::Engine(_)));
                             assert_eq!(engines, arithmetic == Arithmetic::Chosen);
                             for vectors in [words, bytes].into_iter().take(if low < 0 { 1 } else { 2 }) {
                                 let mut y = vec![0.0; 37 * n];

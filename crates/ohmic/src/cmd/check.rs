@@ -74,7 +74,9 @@ fn sweep(path: &Path) -> Result<String> {
     let simulation = Simulation::default();
     let points = file.points();
     for point in &points {
-        simulation.prepare(point).map_err(|problem| anyhow!("{}:\n{problem}", point.describe()))?;
+        simulation
+            .prepare(point)
+            .map_err(|problem| anyhow!("{}:\n{}", point.describe(), file.locate(&problem)))?;
     }
     Ok(format!("{} points, {} trials each: {}", points.len(), file.run().trials, file.question()))
 }

@@ -56,7 +56,9 @@ pub(super) const NOISY: u8 = 2;
 /// # Safety
 /// The CPU has the features named; for [`NOISY`] sixteen deviations stand at `deviations`.
 #[inline]
-#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq")]
+#[target_feature(
+    enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq"
+)]
 pub(super) unsafe fn convert<const HOW: u8>(
     sum: __m512i,
     at: Converters,
@@ -76,7 +78,8 @@ pub(super) unsafe fn convert<const HOW: u8>(
         } else {
             _mm512_mul_ps(sum, _mm512_loadu_ps(at.factor))
         };
-        let within = _mm512_min_ps(_mm512_max_ps(value, _mm512_loadu_ps(at.floor)), _mm512_loadu_ps(at.ceiling));
+        let within =
+            _mm512_min_ps(_mm512_max_ps(value, _mm512_loadu_ps(at.floor)), _mm512_loadu_ps(at.ceiling));
         let clipped = _mm512_cmpneq_ps_mask(within, value);
         *clips = _mm512_mask_add_epi32(*clips, clipped, *clips, _mm512_set1_epi32(1));
         _mm512_cvtps_epi32(within)
@@ -88,7 +91,9 @@ pub(super) unsafe fn convert<const HOW: u8>(
 /// # Safety
 /// The CPU has the features named.
 #[inline]
-#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq")]
+#[target_feature(
+    enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq"
+)]
 pub(super) unsafe fn weigh<const HOW: u8>(code: __m512i, gain: __m512i) -> __m512i {
     if HOW == EXACT {
         _mm512_mullo_epi32(code, gain)
@@ -107,7 +112,9 @@ pub(super) unsafe fn weigh<const HOW: u8>(code: __m512i, gain: __m512i) -> __m51
 /// # Safety
 /// The CPU has AVX-512 VNNI.
 #[inline]
-#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq")]
+#[target_feature(
+    enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq"
+)]
 pub(super) unsafe fn dot_pairs(sum: &mut __m512i, x: __m512i, g: __m512i) {
     // SAFETY: registers only, see above.
     unsafe {
@@ -125,7 +132,9 @@ pub(super) unsafe fn dot_pairs(sum: &mut __m512i, x: __m512i, g: __m512i) {
 ///
 /// # Safety
 /// The CPU has the features named; digits, offsets and totals as asserted by [`Block::read`].
-#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq")]
+#[target_feature(
+    enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq"
+)]
 pub(super) unsafe fn dot_group(
     block: &Block,
     digits: DigitRows<'_>,
@@ -174,7 +183,9 @@ impl Group<'_> {
     /// # Safety
     /// As [`dot_group`].
     #[inline]
-    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq")]
+    #[target_feature(
+        enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq"
+    )]
     unsafe fn run<const N: usize, const M: usize, const BYTES: bool, const HOW: u8>(
         self,
         totals: &mut [i32],
@@ -210,7 +221,9 @@ impl Group<'_> {
     /// # Safety
     /// The rows exist; otherwise as [`dot_group`].
     #[inline]
-    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq")]
+    #[target_feature(
+        enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq"
+    )]
     unsafe fn tile<const N: usize, const M: usize, const BYTES: bool, const HOW: u8>(
         self,
         row: usize,
@@ -297,7 +310,9 @@ impl Group<'_> {
 /// # Safety
 /// The CPU has the features named.
 #[inline]
-#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq")]
+#[target_feature(
+    enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq"
+)]
 unsafe fn sum_of_bytes(x: &[u8]) -> i32 {
     let mut sum = _mm512_setzero_si512();
     for part in x.chunks(64) {

@@ -1,6 +1,5 @@
 //! Every engine on every level of this machine against the specification, on one corpus.
 
-
 use super::*;
 use crate::kernel::{Digit, DigitPart, Grids, Level};
 use crate::{Mat, MatRef, Noise, Purpose, Seed, Site, Uniform};
@@ -104,13 +103,16 @@ fn answer(case: &Case, engine: Engine, level: Level, bytes: bool) -> Option<(Vec
     }
     let rows: usize = case.rows.iter().sum();
     let (low, high) = case.cells;
-    let cells = Mat::from_fn(rows, case.columns, |r, c| {
-        (draw(1, r * case.columns + c, high - low + 1) + low) as i16
-    });
+    let cells =
+        Mat::from_fn(rows, case.columns, |r, c| (draw(1, r * case.columns + c, high - low + 1) + low) as i16);
     let gains = Mat::from_fn(fragments.len(), case.columns, |f, c| [1, -1, 4, -16][(f * 7 + c) % 4]);
     let fraction = if high > 300 { 1.0 / 1024.0 } else { 1.0 };
-    let kinds =
-        [Uniform::unsigned(6, 1.7), Uniform::signed(5, 0.9), Uniform::unsigned(8, 384.0 / 255.0), Uniform::unsigned(3, 2.0)];
+    let kinds = [
+        Uniform::unsigned(6, 1.7),
+        Uniform::signed(5, 0.9),
+        Uniform::unsigned(8, 384.0 / 255.0),
+        Uniform::unsigned(3, 2.0),
+    ];
     let width = case.columns.next_multiple_of(Block::PANEL);
     let grids = Grids::new((0..case.columns).map(|c| kinds[c % 4]), width);
     let source = BlockSource {
@@ -127,7 +129,11 @@ fn answer(case: &Case, engine: Engine, level: Level, bytes: bool) -> Option<(Vec
         .map(|i| {
             let (a, b) = case.inputs;
             // vectors of zeros, and runs of them, occur
-            if draw(2, i, 3) == 0 || i / stride == 2 || i % stride / 4 % 5 == 0 { 0 } else { (draw(3, i, b - a + 1) + a) as i32 }
+            if draw(2, i, 3) == 0 || i / stride == 2 || i % stride / 4 % 5 == 0 {
+                0
+            } else {
+                (draw(3, i, b - a + 1) + a) as i32
+            }
         })
         .collect();
     let small: Vec<u8> = x.iter().map(|&x| x as u8).collect();
@@ -193,7 +199,15 @@ fn every_engine_gives_the_bits_of_the_specification() {
                         assert!(
                             got == want,
                             "case {number}: {} at {} (bytes: {bytes}): {:?} rows, {} columns, cells {:?}, {} slices, noise {:?}, clips {} {}",
-                            engine.name(), level.name(), case.rows, case.columns, case.cells, case.slices.len(), case.noise, got.1, want.1
+                            engine.name(),
+                            level.name(),
+                            case.rows,
+                            case.columns,
+                            case.cells,
+                            case.slices.len(),
+                            case.noise,
+                            got.1,
+                            want.1
                         );
                         *compared.entry((engine.name(), level.name())).or_insert(0) += 1;
                     }
@@ -204,7 +218,10 @@ fn every_engine_gives_the_bits_of_the_specification() {
     println!("compared: {compared:?}");
     for engine in Engine::ALL {
         for level in Level::available() {
-            assert!(compared.get(&(engine.name(), level.name())).is_some_and(|&n| n > 100), "{engine:?} {level:?}");
+            assert!(
+                compared.get(&(engine.name(), level.name())).is_some_and(|&n| n > 100),
+                "{engine:?} {level:?}"
+            );
         }
     }
 }
@@ -232,7 +249,8 @@ fn variances_are_those_of_the_real_numbers() {
     let noise = Noise::new(Seed(1));
     let site = Site { layer: 0, block: 0 };
     let sigma = vec![0.0; 32];
-    let deviates = Deviates { noise: &noise, site, first_draw: 0, sigma: &sigma, variance: Some(&packed), issued: None };
+    let deviates =
+        Deviates { noise: &noise, site, first_draw: 0, sigma: &sigma, variance: Some(&packed), issued: None };
     let mut out = Aligned::default();
     deviates.variances(&block, &layout, &layout.offsets, vectors, &mut Digits::default(), &mut out);
     for c in 0..columns {

@@ -133,7 +133,9 @@ impl Deviates<'_> {
         scale(level, self, block, (first, count), variances, out);
         if let Some(issued) = self.issued {
             let (fragments, slices) = (block.rows.len(), block.slices.len());
-            for (out, issued) in out.chunks_exact_mut(slots * Block::PANEL).zip(issued.chunks_exact(fragments)) {
+            for (out, issued) in
+                out.chunks_exact_mut(slots * Block::PANEL).zip(issued.chunks_exact(fragments))
+            {
                 for (f, issued) in issued.iter().enumerate() {
                     for s in (0..slices).filter(|s| issued >> s & 1 == 0) {
                         out[(f * slices + s) * count * Block::PANEL..][..count * Block::PANEL].fill(0.0);

@@ -344,8 +344,9 @@ by_level! {
 #[inline(always)]
 fn word_masks_body(x: &[i32], slices: &[Digit], out: &mut [u64; 64]) {
     for (slice, out) in slices.iter().zip(out) {
-        *out = x.iter().enumerate().fold(0, |m, (i, &x)| {
-            m | u64::from((part(slice.part, x) >> slice.shift) as u32 & 1) << i
-        });
+        *out = x
+            .iter()
+            .enumerate()
+            .fold(0, |m, (i, &x)| m | u64::from((part(slice.part, x) >> slice.shift) as u32 & 1) << i);
     }
 }

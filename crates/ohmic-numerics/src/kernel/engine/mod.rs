@@ -19,11 +19,10 @@ mod aligned;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
 
-
-mod deviations;
-mod digits;
 #[cfg(test)]
 mod conformance;
+mod deviations;
+mod digits;
 mod pack;
 mod plain;
 mod portable;
@@ -149,7 +148,15 @@ impl Block {
             if let Some(deviates) = deviates {
                 deviates.fill(level, self, group, vectors, &workspace.variances, &mut workspace.deviations);
             }
-            clips += self.read_group(level, offsets, (fragments.start, digits), group, deviates.is_some(), totals, workspace);
+            clips += self.read_group(
+                level,
+                offsets,
+                (fragments.start, digits),
+                group,
+                deviates.is_some(),
+                totals,
+                workspace,
+            );
         }
         clips
     }
@@ -180,7 +187,8 @@ impl Block {
                     }
                     engine => {
                         let deviations = noisy.then_some(&workspace.deviations[..]);
-                        let read = if engine == Engine::Bits { table512::bits_group } else { avx512::dot_group };
+                        let read =
+                            if engine == Engine::Bits { table512::bits_group } else { avx512::dot_group };
                         read(self, digits.1, offsets, group, deviations, totals)
                     }
                 }

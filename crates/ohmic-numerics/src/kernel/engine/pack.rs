@@ -172,13 +172,25 @@ pub(super) fn fits(engine: Engine, source: &BlockSource<'_>) -> Result<(), Unfit
         }
         Engine::Table16 | Engine::Table8 | Engine::Bits if !one_bit => Err(Unfit::Digits),
         // two entries of four rows add up in 16 bits
-        Engine::Table16 => if largest_entry(source) <= 16_383 { Ok(()) } else { Err(Unfit::Cells) },
+        Engine::Table16 => {
+            if largest_entry(source) <= 16_383 {
+                Ok(())
+            } else {
+                Err(Unfit::Cells)
+            }
+        }
         // at least four entries in 8 bits
         Engine::Table8 => {
             let limit = if low < 0 { 127 } else { 255 };
             if largest_entry(source) * 4 <= limit { Ok(()) } else { Err(Unfit::Cells) }
         }
-        Engine::Bits => if high - low <= 255 { Ok(()) } else { Err(Unfit::Cells) },
+        Engine::Bits => {
+            if high - low <= 255 {
+                Ok(())
+            } else {
+                Err(Unfit::Cells)
+            }
+        }
     }
 }
 
@@ -203,8 +215,11 @@ fn in_range(source: &BlockSource<'_>) -> Result<(), Unfit> {
         return Err(Unfit::Range);
     }
     let gains: i64 = source.slices.iter().map(|s| s.gain.abs()).sum();
-    let largest_gain =
-        (0..source.gains.rows()).flat_map(|f| source.gains.row(f)).map(|g| i64::from(*g).abs()).max().unwrap_or(0);
+    let largest_gain = (0..source.gains.rows())
+        .flat_map(|f| source.gains.row(f))
+        .map(|g| i64::from(*g).abs())
+        .max()
+        .unwrap_or(0);
     let code = match source.grids {
         None => largest_sum * digit,
         Some(grids) => {
@@ -288,7 +303,8 @@ fn packed(engine: Engine, source: &BlockSource<'_>, width: usize) -> Packed {
                         for (i, row) in f.clone().enumerate() {
                             for lane in 0..Block::PANEL {
                                 let level = (i32::from(at(row, panel * Block::PANEL + lane)) - low) as u32;
-                                let word = ((panel * planes + plane) * words(f) + i / 32) * Block::PANEL + lane;
+                                let word =
+                                    ((panel * planes + plane) * words(f) + i / 32) * Block::PANEL + lane;
                                 out[first + word] |= (level >> plane & 1) << (i % 32);
                             }
                         }

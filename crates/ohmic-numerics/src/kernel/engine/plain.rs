@@ -26,7 +26,8 @@ pub(super) fn read_group(
         for (f, (&rows, &offset)) in block.rows.iter().zip(offsets).enumerate() {
             let x = &x[row * digits.stride + offset..][..rows];
             for c in columns.clone() {
-                let sum: i32 = (0..rows).map(|k| i32::from(x[k]) * i32::from(cells[(start + k) * width + c])).sum();
+                let sum: i32 =
+                    (0..rows).map(|k| i32::from(x[k]) * i32::from(cells[(start + k) * width + c])).sum();
                 let code = match &block.grids {
                     None => sum,
                     Some(grids) => {

@@ -64,8 +64,8 @@ fn group_body(
                 }
                 continue;
             };
-            let deviations =
-                deviations.map(|d| &d[(vector * slots + (f * slices + s) * count) * Block::PANEL..][..sums.len()]);
+            let deviations = deviations
+                .map(|d| &d[(vector * slots + (f * slices + s) * count) * Block::PANEL..][..sums.len()]);
             let (inverse, low, high) =
                 (&grids.inverse[columns.clone()], &grids.low[columns.clone()], &grids.high[columns.clone()]);
             let mut row_clips = 0u32;

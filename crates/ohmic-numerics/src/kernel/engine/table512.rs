@@ -13,7 +13,9 @@ use std::ops::Range;
 ///
 /// # Safety
 /// The CPU has the features named; at most 64 bytes, at most 64 slices.
-#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq")]
+#[target_feature(
+    enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq"
+)]
 pub(super) unsafe fn byte_masks(x: &[u8], slices: &[Digit], out: &mut [u64; 64]) {
     let there = u64::MAX >> (64 - x.len());
     // SAFETY: masked to the bytes that are there.
@@ -38,7 +40,9 @@ const ROWS_IN_CACHE: usize = 128;
 ///
 /// # Safety
 /// The CPU has the features named; digits, offsets and totals as asserted by [`Block::read`].
-#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq")]
+#[target_feature(
+    enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq"
+)]
 pub(super) unsafe fn table_group(
     block: &Block,
     (first_fragment, digits): (usize, DigitRows<'_>),
@@ -130,7 +134,9 @@ pub(super) unsafe fn table_group(
 ///
 /// # Safety
 /// As [`table_group`].
-#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq")]
+#[target_feature(
+    enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq"
+)]
 unsafe fn list(
     block: &Block,
     digits: DigitRows<'_>,
@@ -146,10 +152,12 @@ unsafe fn list(
     lengths.clear();
     lengths.resize(digits.rows * fragments.len(), 0);
     let nibbles = _mm512_set_epi8(
-        0, 0, 0, 60, 0, 0, 0, 56, 0, 0, 0, 52, 0, 0, 0, 48, 0, 0, 0, 44, 0, 0, 0, 40, 0, 0, 0, 36, 0, 0, 0, 32, 0,
-        0, 0, 28, 0, 0, 0, 24, 0, 0, 0, 20, 0, 0, 0, 16, 0, 0, 0, 12, 0, 0, 0, 8, 0, 0, 0, 4, 0, 0, 0, 0,
+        0, 0, 0, 60, 0, 0, 0, 56, 0, 0, 0, 52, 0, 0, 0, 48, 0, 0, 0, 44, 0, 0, 0, 40, 0, 0, 0, 36, 0, 0, 0,
+        32, 0, 0, 0, 28, 0, 0, 0, 24, 0, 0, 0, 20, 0, 0, 0, 16, 0, 0, 0, 12, 0, 0, 0, 8, 0, 0, 0, 4, 0, 0, 0,
+        0,
     );
-    let places = _mm512_slli_epi32::<10>(_mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0));
+    let places =
+        _mm512_slli_epi32::<10>(_mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0));
     let mut at = 0;
     for row in 0..digits.rows {
         let bits = &bits[row * digits.stride..][..digits.stride];
@@ -204,7 +212,9 @@ unsafe fn list(
 ///
 /// # Safety
 /// As [`table_group`]; `strip` and `rows` exist.
-#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq")]
+#[target_feature(
+    enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq"
+)]
 unsafe fn build(block: &Block, strip: usize, rows: Range<usize>, table: &mut super::Aligned<i16>) {
     let total: usize = block.rows.iter().map(|r| r.next_multiple_of(4)).sum();
     table.resize(rows.len() / 4 * FOUR_ROWS / 2);
@@ -215,8 +225,9 @@ unsafe fn build(block: &Block, strip: usize, rows: Range<usize>, table: &mut sup
                 let cells = $cells.as_ptr().cast::<u8>().add((strip * total + rows.start) * ENTRY);
                 for group in 0..rows.len() / 4 {
                     let to = table.as_mut_ptr().cast::<u8>().add(group * FOUR_ROWS);
-                    let row: [__m512i; 4] =
-                        std::array::from_fn(|i| _mm512_loadu_si512(cells.add((4 * group + i) * ENTRY).cast()));
+                    let row: [__m512i; 4] = std::array::from_fn(|i| {
+                        _mm512_loadu_si512(cells.add((4 * group + i) * ENTRY).cast())
+                    });
                     let mut sums = [_mm512_setzero_si512(); 16];
                     for pattern in 1..16usize {
                         let bit = pattern.trailing_zeros() as usize;
@@ -257,7 +268,9 @@ impl Strip<'_> {
     /// # Safety
     /// As [`table_group`]; lists and table are those of the fragments.
     #[inline]
-    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq")]
+    #[target_feature(
+        enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq"
+    )]
     unsafe fn read<const KIND: u8, const N: usize, const HOW: u8>(
         &self,
         totals: &mut [i32],
@@ -270,7 +283,8 @@ impl Strip<'_> {
         // SAFETY: totals have a row a vector; converters and gains a column each; deviations as
         // `Deviates::fill` lays them out.
         unsafe {
-            let at: [Converters; N] = std::array::from_fn(|j| Converters::at(block, column + j * Block::PANEL));
+            let at: [Converters; N] =
+                std::array::from_fn(|j| Converters::at(block, column + j * Block::PANEL));
             for vector in 0..self.rows / slices {
                 let total = totals.as_mut_ptr().add(vector * width + column).cast::<__m512i>();
                 let mut sum: [__m512i; N] = std::array::from_fn(|j| _mm512_loadu_si512(total.add(j)));
@@ -325,7 +339,9 @@ impl Strip<'_> {
     /// # Safety
     /// Every place of the list lies within the table.
     #[inline]
-    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq")]
+    #[target_feature(
+        enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq"
+    )]
     unsafe fn sums<const KIND: u8, const N: usize>(&self, list: *const u32, length: usize) -> [__m512i; N] {
         let zero = _mm512_setzero_si512();
         let mut sums = [zero; N];
@@ -388,7 +404,9 @@ impl Strip<'_> {
 ///
 /// # Safety
 /// The CPU has the features named.
-#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq")]
+#[target_feature(
+    enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq"
+)]
 pub(super) unsafe fn normals(draws: Draws, slots: usize, out: &mut [f32]) {
     let (m0, m1) = (_mm512_set1_epi64(0xD251_1F53), _mm512_set1_epi64(0xCD9E_8D57));
     let mut keys = [(_mm512_setzero_si512(), _mm512_setzero_si512()); 10];
@@ -441,7 +459,9 @@ pub(super) unsafe fn normals(draws: Draws, slots: usize, out: &mut [f32]) {
 /// # Safety
 /// The CPU has the features named.
 #[inline]
-#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq")]
+#[target_feature(
+    enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq"
+)]
 #[allow(clippy::approx_constant, clippy::excessive_precision)]
 unsafe fn box_muller(w0: __m512i, w1: __m512i) -> (__m512, __m512) {
     let set = |v: f32| _mm512_set1_ps(v);
@@ -495,7 +515,9 @@ unsafe fn box_muller(w0: __m512i, w1: __m512i) -> (__m512, __m512) {
 ///
 /// # Safety
 /// The CPU has the features named; digits, offsets and totals as asserted by [`Block::read`].
-#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq")]
+#[target_feature(
+    enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq"
+)]
 pub(super) unsafe fn bits_group(
     block: &Block,
     digits: DigitRows<'_>,
@@ -510,11 +532,15 @@ pub(super) unsafe fn bits_group(
         for panel in first..first + count {
             let beside = (panel - first, count);
             match (&block.grids, deviations) {
-                (None, _) => bits_panel::<EXACT>(block, digits, offsets, panel, beside, None, totals, &mut clips),
+                (None, _) => {
+                    bits_panel::<EXACT>(block, digits, offsets, panel, beside, None, totals, &mut clips)
+                }
                 (Some(_), None) => {
                     bits_panel::<CONVERTED>(block, digits, offsets, panel, beside, None, totals, &mut clips);
                 }
-                (Some(_), d) => bits_panel::<NOISY>(block, digits, offsets, panel, beside, d, totals, &mut clips),
+                (Some(_), d) => {
+                    bits_panel::<NOISY>(block, digits, offsets, panel, beside, d, totals, &mut clips)
+                }
             }
         }
     }
@@ -526,7 +552,9 @@ pub(super) unsafe fn bits_group(
 /// # Safety
 /// As [`bits_group`]; the panel exists.
 #[inline]
-#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq")]
+#[target_feature(
+    enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq"
+)]
 unsafe fn bits_panel<const HOW: u8>(
     block: &Block,
     digits: DigitRows<'_>,
