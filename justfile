@@ -29,3 +29,11 @@ reference:
 # the picture of the README
 quickstart:
     cargo run --release -- sweep sweeps/quickstart.toml
+
+# kernels, layers and float networks, one by one
+bench:
+    cargo bench -p ohmic-numerics -p ohmic-network -p ohmic-execution --benches
+
+# every figure against what this machine can do, written to a folder of docs/bench
+bench-table folder:
+    cargo run --release -- bench --out docs/bench/{{folder}}

@@ -4,7 +4,7 @@ use crate::error::Problem;
 use crate::machine::Machine;
 use crate::network::{Kind, Model};
 use crate::setup::{Cells, Slicing};
-use crate::{Error, Figure, layer, network, peaks, whole};
+use crate::{Error, Figure, layer, network, peaks, whole, wires};
 use ohmic_numerics::kernel::Peak;
 
 /// By number of threads: a figure, or why there is none.
@@ -173,6 +173,20 @@ pub const CASES: &[Case] = &[
         "fragments of 8 rows, one-bit inputs by two-bit cells, 4-bit ADC"
     ),
     layer_case!("forms.programmed", Forms, Programmed, 0.5, "forms.exact with programming error"),
+    Case {
+        name: "wires.128",
+        summary: "seconds for the matrix of 128 x 128 cells with wires; against a 2048^3 product of f32",
+        unit: "s",
+        target: Some(Target::AtMost(0.2)),
+        run: |machine| wires::run(machine, 128),
+    },
+    Case {
+        name: "wires.256",
+        summary: "seconds for the matrix of 256 x 256 cells with wires; against a 2048^3 product of f32",
+        unit: "s",
+        target: Some(Target::AtMost(1.0)),
+        run: |machine| wires::run(machine, 256),
+    },
     network_case!("lenet5.float", LeNet5, float),
     network_case!("lenet5.multi_bit", LeNet5, MultiBit, Exact, 1.0),
     network_case!("lenet5.multi_bit_programmed", LeNet5, MultiBit, Programmed, 0.7),

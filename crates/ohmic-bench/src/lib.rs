@@ -16,6 +16,7 @@ mod peaks;
 mod setup;
 mod timing;
 mod whole;
+mod wires;
 
 pub use case::{CASES, Case, Target};
 pub use error::Error;

@@ -18,7 +18,7 @@ use rayon::prelude::*;
 use std::time::Instant;
 
 /// Images that are run together: what float is quickest with, and what crossbars are given too.
-const BATCH: usize = 64;
+const BATCH: usize = 32;
 /// Images there are.
 const IMAGES: usize = 1024;
 /// Images for calibration.

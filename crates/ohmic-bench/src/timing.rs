@@ -39,39 +39,56 @@ pub(crate) struct Work<'a> {
     pub(crate) once: &'a mut dyn FnMut() -> Result<(), Problem>,
 }
 
-/// The rates of two works, done in turn after a warm-up: what disturbs one for a while disturbs both.
-pub(crate) fn compare(pace: Pace, mut work: Work<'_>, mut reference: Work<'_>) -> Result<Figure, Problem> {
+/// What was seen of a work.
+pub(crate) struct Seen {
+    /// Shortest time in seconds.
+    pub(crate) best: f64,
+    /// How far the median lies above it, as a fraction.
+    pub(crate) spread: f64,
+    /// Number of repetitions.
+    pub(crate) repetitions: usize,
+}
+
+type Once<'a> = &'a mut dyn FnMut() -> Result<(), Problem>;
+
+/// The times of two works, done in turn after a warm-up: what disturbs one for a while disturbs both.
+pub(crate) fn seconds_of(pace: Pace, work: Once<'_>, reference: Once<'_>) -> Result<(Seen, Seen), Problem> {
     let (least, most, time) = pace.limits();
     let (mut works, mut references) = (Vec::new(), Vec::new());
     if pace == Pace::Full {
-        seconds(&mut work)?;
-        seconds(&mut reference)?;
+        seconds(work)?;
+        seconds(reference)?;
     }
     let start = Instant::now();
     while works.len() < least || (works.len() < most && start.elapsed() < time) {
-        works.push(seconds(&mut work)?);
-        references.push(seconds(&mut reference)?);
+        works.push(seconds(work)?);
+        references.push(seconds(reference)?);
     }
-    let (best, spread) = best(&mut works);
+    Ok((seen(works), seen(references)))
+}
+
+/// The rates of two works, done in turn.
+pub(crate) fn compare(pace: Pace, work: Work<'_>, reference: Work<'_>) -> Result<Figure, Problem> {
+    let (own, other) = seconds_of(pace, work.once, reference.once)?;
     Ok(Figure {
-        rate: work.amount / best,
-        reference: reference.amount / self::best(&mut references).0,
-        spread,
-        repetitions: works.len(),
+        rate: work.amount / own.best,
+        reference: reference.amount / other.best,
+        spread: own.spread,
+        repetitions: own.repetitions,
     })
 }
 
-fn seconds(work: &mut Work<'_>) -> Result<f64, Problem> {
+fn seconds(once: Once<'_>) -> Result<f64, Problem> {
     let start = Instant::now();
-    (work.once)()?;
+    once()?;
     Ok(start.elapsed().as_secs_f64().max(1e-9))
 }
 
 /// The best of all times, and how far the median lies above it.
-fn best(times: &mut [f64]) -> (f64, f64) {
+fn seen(mut times: Vec<f64>) -> Seen {
     times.sort_unstable_by(f64::total_cmp);
     let best = times[0];
-    (best, times[times.len() / 2] / best - 1.0)
+    Seen { best, spread: times[times.len() / 2] / best - 1.0, repetitions: times.len() }
 }
 
 #[cfg(test)]
@@ -81,8 +98,10 @@ mod tests {
     #[test]
     fn the_best_and_how_far_the_median_is() {
         // sorted 2, 3, 4: best 2, median 3, half above it
-        assert_eq!(best(&mut [4.0, 2.0, 3.0]), (2.0, 0.5));
-        assert_eq!(best(&mut [7.0]), (7.0, 0.0));
+        let all = seen(vec![4.0, 2.0, 3.0]);
+        assert_eq!((all.best, all.spread, all.repetitions), (2.0, 0.5, 3));
+        let one = seen(vec![7.0]);
+        assert_eq!((one.best, one.spread), (7.0, 0.0));
     }
 
     #[test]

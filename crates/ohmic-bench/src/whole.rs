@@ -28,22 +28,25 @@ impl Drop for Scratch {
     }
 }
 
+/// The sweep file; a small one if it is not for a figure.
+fn sweep_text(full: bool) -> String {
+    let (network, data) =
+        if data_folder().is_some() { ("lenet5-mnist", "mnist") } else { ("lenet5-glyphs", "glyphs") };
+    let (images, trials, points) = if full { (1000, 5, 10) } else { (4, 1, 2) };
+    let spreads: Vec<String> = (1..=points).map(|i| format!("{:.2}", f64::from(i) * 0.02)).collect();
+    format!(
+        "# How long does a bit-sliced sweep of LeNet-5 take?\nseed = 1\n[run]\nnetwork = \"{network}\"\ndata = \"{data}\"\n\
+         images = {images}\ntrials = {trials}\nhardware = [\"isaac_isca_2016\"]\n[set]\nprecision.weight_bits = 8\n\
+         precision.input_bits = 8\ndevice.kind = \"gaussian_absolute\"\ndevice.g_max = \"0.814 uS\"\n\
+         device.on_off_ratio = 1500\n[[axis]]\nkey = \"device.sigma_fraction\"\nvalues = [{}]\n",
+        spreads.join(", ")
+    )
+}
+
 /// 10 spreads x 5 chips x 1000 images of LeNet-5 with ISAAC's slices, from a sweep file to its results.
 pub(crate) fn sweep(machine: &Machine) -> Result<Outcomes, Problem> {
     let full = machine.pace == Pace::Full;
-    let (network, data) =
-        if data_folder().is_some() { ("lenet5-mnist", "mnist") } else { ("lenet5-glyphs", "glyphs") };
-    let (images, trials) = if full { (1000, 5) } else { (4, 1) };
-    let spreads: Vec<String> =
-        (1..=if full { 10 } else { 2 }).map(|i| format!("{}", f64::from(i) * 0.02)).collect();
-    let text = format!(
-        "# How long does a bit-sliced sweep of LeNet-5 take?\nseed = 1\n[run]\nnetwork = \"{network}\"\ndata = \"{data}\"\n\
-         images = {images}\ntrials = {trials}\nhardware = [\"isaac_isca_2016\"]\n[set]\nprecision.weight_bits = 8\n\
-         precision.input_bits = 8\ndevice = {{ kind = \"gaussian_absolute\", g_max = \"0.814 uS\", on_off_ratio = 1500, \
-         sigma_fraction = 0.0 }}\n[[axis]]\nkey = \"device.sigma_fraction\"\nvalues = [{}]\n",
-        spreads.join(", ")
-    );
-    let file = SweepFile::parse("the sweep of a benchmark", &text)?;
+    let file = SweepFile::parse("the sweep of a benchmark", &sweep_text(full))?;
     let mut times = Vec::new();
     for repetition in 0..if full { 2 } else { 1 } {
         let out = std::env::temp_dir().join(format!("ohmic-bench-{}-{repetition}", std::process::id()));
@@ -100,4 +103,21 @@ fn seconds(times: &[f64], limit: f64) -> Figure {
     let best = times.iter().copied().fold(f64::INFINITY, f64::min);
     let worst = times.iter().copied().fold(0.0, f64::max);
     Figure { rate: best, reference: limit, spread: worst / best - 1.0, repetitions: times.len() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_sweep_has_the_points_that_its_name_says() {
+        let file = SweepFile::parse("sweep", &sweep_text(true)).unwrap();
+        assert_eq!(file.points().len(), 10);
+        assert_eq!((file.run().trials, file.run().images), (5, 1000));
+        // its hardware is right at every point
+        let small = SweepFile::parse("sweep", &sweep_text(false)).unwrap();
+        for point in small.points() {
+            Simulation::default().case(&point).unwrap();
+        }
+    }
 }
