@@ -10,6 +10,7 @@ use crate::effective::effective;
 use crate::fix::{Arithmetic, Periphery, Seen, program};
 use crate::program::{Cells, LayerProgram};
 use crate::read::{Scratch, multiply};
+use crate::wires::{BlockCells, LayerWires};
 use ohmic_hardware::{DummyColumn, RangePolicy, Span};
 use ohmic_mapping::LayerPlan;
 use ohmic_network::{LayerId, MvmEngine, Node, Tensor};
@@ -95,7 +96,7 @@ impl Calibration {
     /// counts and bounds come out the same in any order.
     ///
     /// # Errors
-    /// The network refuses the inputs.
+    /// The network refuses the inputs, or wires cannot be computed.
     pub fn observe(design: &Design<'_>, calibration: &Tensor) -> Result<Self, Error> {
         let base = design.base_level();
         let mut nominal: Vec<Option<LayerProgram>> = vec![None; design.layers.len()];
@@ -117,7 +118,7 @@ impl Calibration {
                     SumRange::new(Span { low, high: reach })
                 })
                 .collect();
-            nominal[id.0 as usize] = Some(nominal_program(design, layer, plan, base));
+            nominal[id.0 as usize] = Some(nominal_program(design, layer, plan, base)?);
         }
         let each = calibration.shape.len();
         let parts: Vec<&[f32]> = calibration.data.chunks((PART * each).max(1)).collect();
@@ -161,26 +162,42 @@ impl Calibration {
     }
 }
 
-/// The layer with nominal cells and without converters, so that nothing behind the cells is looked at.
-fn nominal_program(design: &Design<'_>, layer: &LayerDesign, plan: &LayerPlan, base: f64) -> LayerProgram {
-    let dummy = design.hardware.crossbar().dummy_column == DummyColumn::Analog;
-    let seen: Vec<Seen> = plan
+/// The layer with nominal cells on its wires and without converters, so that nothing behind the cells is
+/// looked at.
+fn nominal_program(
+    design: &Design<'_>,
+    layer: &LayerDesign,
+    plan: &LayerPlan,
+    base: f64,
+) -> Result<LayerProgram, Error> {
+    let hardware = design.hardware;
+    let dummy = hardware.crossbar().dummy_column == DummyColumn::Analog;
+    let step = hardware.device().window().step_siemens(1 << hardware.encoding().cell_bits());
+    let wires = LayerWires::new(hardware, plan)?;
+    let seen: Result<Vec<Seen>, Error> = plan
         .blocks
-        .iter()
+        .par_iter()
         .zip(&layer.encoded)
-        .map(|(block, encoded)| {
-            let levels: Vec<Mat<f64>> = encoded.planes.iter().map(|p| p.map(f64::from)).collect();
-            let column = vec![0.0; block.rows.len()];
-            let levels = effective(encoded, block.outputs.len(), &levels, dummy.then_some(&column[..]), base);
-            Seen { levels, variance: Mat::default() }
-        })
+        .map_init(
+            || wires.clone(),
+            |wires, (block, encoded)| {
+                let planes = encoded.planes.iter().map(|p| p.map(f64::from)).collect();
+                let dummy = dummy.then(|| Mat::filled(block.rows.len(), 1, 0.0));
+                let mut levels = BlockCells { planes, dummy };
+                let mut variance = BlockCells { planes: Vec::new(), dummy: None };
+                wires.act(plan, block, encoded, (step, base), &mut levels, &mut variance)?;
+                let dummy = levels.dummy.as_ref().map(Mat::as_slice);
+                let levels = effective(encoded, block.outputs.len(), &levels.planes, dummy, base);
+                Ok(Seen { levels, variance: Mat::default() })
+            },
+        )
         .collect();
     let periphery = Periphery {
         sigma_lsb: 0.0,
         skipping: design.hardware.dac().skipping(),
         arithmetic: Arithmetic::Sums,
     };
-    program(&layer.without_converters(), plan, periphery, &seen)
+    Ok(program(&layer.without_converters(), plan, periphery, &seen?))
 }
 
 struct Observer<'a> {

@@ -6,6 +6,7 @@ use crate::design::{Design, LayerDesign};
 use crate::effective::{effective, effective_variance, width};
 use crate::fix::{Periphery, Seen, program};
 use crate::program::{Grid, LayerProgram};
+use crate::wires::{BlockCells, LayerWires};
 use ohmic_hardware::{DummyColumn, Encoded};
 use ohmic_mapping::{Block, LayerPlan};
 use ohmic_network::LayerId;
@@ -60,17 +61,21 @@ impl ProgrammedLayer {
     /// ([`Noise::instance`]).
     ///
     /// # Errors
-    /// A conductance that is negative or not a number.
+    /// A conductance that is negative or not a number, or wires that cannot be computed.
     ///
     /// # Panics
     /// `id` is one of [`Design::layers`].
     pub fn program(design: &Design<'_>, id: LayerId, noise: &Noise) -> Result<Self, Error> {
         let (layer, plan) = layer_of(design, id);
+        let wires = LayerWires::new(design.hardware, plan)?;
         let blocks: Vec<Result<Programmed, Error>> = plan
             .blocks
             .par_iter()
             .zip(&layer.encoded)
-            .map(|(block, encoded)| program_block(design, id, plan, block, encoded, noise))
+            .map_init(
+                || wires.clone(),
+                |wires, (block, encoded)| program_block(design, id, plan, block, encoded, noise, wires),
+            )
             .collect();
         let mut all = Self { seen: Vec::new(), on_target: true, row_conductance: Vec::new() };
         for block in blocks {
@@ -129,7 +134,7 @@ impl<'a> Chip<'a> {
     /// each chip instance its own ([`Noise::instance`]).
     ///
     /// # Errors
-    /// A conductance that is negative or not a number.
+    /// A conductance that is negative or not a number, or wires that cannot be computed.
     pub fn program(design: &'a Design<'a>, noise: Noise, shortcuts: Shortcuts) -> Result<Self, Error> {
         let mut chip = ChipBuilder::new(design, noise, shortcuts);
         for id in design.layers() {
@@ -248,7 +253,8 @@ struct Programmed {
     row_conductance: Vec<f64>,
 }
 
-/// Programs the cells of one block, planes one after the other, then the dummy column.
+/// Programs the cells of one block, planes one after the other, then the dummy column; what its bit lines see
+/// of them is what wires leave.
 fn program_block(
     design: &Design<'_>,
     id: LayerId,
@@ -256,6 +262,7 @@ fn program_block(
     block: &Block,
     encoded: &Encoded,
     noise: &Noise,
+    wires: &mut LayerWires,
 ) -> Result<Programmed, Error> {
     let hardware = design.hardware;
     let (device, window) = (hardware.device(), hardware.device().window());
@@ -314,13 +321,16 @@ fn program_block(
     } else {
         None
     };
+    let (dummy, dummy_variance) = dummy.unzip();
+    let mut levels = BlockCells { planes: levels, dummy };
+    let mut variance = BlockCells { planes: variance, dummy: dummy_variance.flatten() };
+    wires.act(plan, block, encoded, (step, base), &mut levels, &mut variance)?;
     let outputs = block.outputs.len();
-    let dummy_levels = dummy.as_ref().map(|d| d.0.as_slice());
-    let dummy_variance = dummy.as_ref().and_then(|d| d.1.as_ref()).map(Mat::as_slice);
     let seen = Seen {
-        levels: effective(encoded, outputs, &levels, dummy_levels, base),
+        levels: effective(encoded, outputs, &levels.planes, levels.dummy.as_ref().map(Mat::as_slice), base),
         variance: if read_noise.is_some() {
-            effective_variance(encoded, outputs, &variance, dummy_variance)
+            let dummy = variance.dummy.as_ref().map(Mat::as_slice);
+            effective_variance(encoded, outputs, &variance.planes, dummy)
         } else {
             Mat::default()
         },

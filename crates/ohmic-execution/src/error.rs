@@ -37,6 +37,16 @@ pub enum Error {
         /// What it gave.
         g_siemens: f32,
     },
+    /// The wires of a crossbar cannot be computed.
+    #[error("layer `{layer}`, crossbar {crossbar}, `[wires]`: {source}")]
+    Wires {
+        /// Layer name.
+        layer: String,
+        /// Crossbar, counted over the whole network.
+        crossbar: u32,
+        /// What the solver says.
+        source: ohmic_numerics::wires::Error,
+    },
     /// An address of a random draw does not fit its 32 bits.
     #[error("layer `{layer}`: {what} is too large to give every conversion its own noise (limit 2^32)")]
     TooManyDraws {

@@ -4,7 +4,7 @@
 //! [`Run`] what a batch gave: outputs, [`Activity`], and each layer's own error if asked for.
 //! Parses nothing, prices nothing. How a read is computed is told in `program.rs` and `read.rs`.
 //!
-//! Left out: drift over time, wires, non-linear cells.
+//! Left out: drift over time, non-linear cells.
 
 #![cfg_attr(test, allow(clippy::float_cmp))]
 
@@ -21,6 +21,7 @@ mod read;
 mod run;
 mod set;
 mod wide;
+mod wires;
 
 pub use activity::{Activity, Events, LayerActivity};
 pub use calibrate::Calibration;

@@ -1,7 +1,7 @@
 //! What can stand in a hardware file, section by section: from the same place as the checks.
 
 use crate::keys;
-use crate::{adc, component, dac, device, encoding, fault};
+use crate::{adc, component, dac, device, encoding, fault, wires};
 use ohmic_config::{KeyDoc, Kind};
 
 /// One section of a hardware file.
@@ -55,6 +55,7 @@ pub fn sections() -> Vec<SectionDoc> {
         family(keys::DAC, members(dac::KINDS)),
         family(keys::ADC, members(adc::KINDS)),
         family(keys::FAULT, members(fault::KINDS)),
+        family(keys::WIRES, members(wires::KINDS)),
         plain("precision", keys::PRECISION_SECTION.meaning, keys::PRECISION),
         plain("crossbar", keys::CROSSBAR_SECTION.meaning, keys::CROSSBAR),
         plain("hierarchy", keys::HIERARCHY_SECTION.meaning, keys::HIERARCHY),

@@ -8,7 +8,7 @@ use crate::dac::InputSign;
 use crate::hardware::Hardware;
 use crate::keys::{self, CROSSBAR, HIERARCHY, PRECISION, ROOT};
 use crate::spec::{CrossbarSpec, DummyColumn, Hierarchy, InputRange, Precision, WeightScale};
-use crate::{Adc, Dac, Error, WeightEncoding, adc, dac, device, encoding, fault, presets};
+use crate::{Adc, Dac, Error, WeightEncoding, adc, dac, device, encoding, fault, presets, wires};
 use ohmic_config::document::Alternatives;
 use ohmic_config::{Document, Place, Section, SourceText, family};
 use ohmic_numerics::MatRef;
@@ -116,6 +116,10 @@ fn checked(document: &Document) -> Result<Hardware, Error> {
         fault: match root.has(&keys::FAULT) {
             true => family::build(&root, &keys::FAULT, fault::KINDS)?,
             false => fault::none(),
+        },
+        wires: match root.has(&keys::WIRES) {
+            true => family::build(&root, &keys::WIRES, wires::KINDS)?,
+            false => wires::none(),
         },
         precision: precision(&root.section(&keys::PRECISION_SECTION, PRECISION)?)?,
         crossbar: crossbar(&root.section(&keys::CROSSBAR_SECTION, CROSSBAR)?)?,

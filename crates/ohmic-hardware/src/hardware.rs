@@ -7,6 +7,7 @@ use crate::device::DeviceModel;
 use crate::encoding::WeightEncoding;
 use crate::fault::FaultModel;
 use crate::spec::{CrossbarSpec, Hierarchy, Precision};
+use crate::wires::WireModel;
 
 /// A machine, checked: nothing downstream has to check it again.
 #[derive(Debug)]
@@ -18,6 +19,7 @@ pub struct Hardware {
     pub(crate) dac: Box<dyn Dac>,
     pub(crate) adc: Box<dyn Adc>,
     pub(crate) fault: Box<dyn FaultModel>,
+    pub(crate) wires: Box<dyn WireModel>,
     pub(crate) precision: Precision,
     pub(crate) crossbar: CrossbarSpec,
     pub(crate) hierarchy: Hierarchy,
@@ -59,6 +61,11 @@ impl Hardware {
     /// Broken cells.
     pub fn faults(&self) -> &dyn FaultModel {
         self.fault.as_ref()
+    }
+
+    /// Resistance of the lines.
+    pub fn wires(&self) -> &dyn WireModel {
+        self.wires.as_ref()
     }
 
     /// Widths of integers and how scales are found.

@@ -13,6 +13,9 @@ pub(crate) const ENCODING: KeyDoc = KeyDoc::table("encoding", "how weights becom
 pub(crate) const DAC: KeyDoc = KeyDoc::table("dac", "the input drivers");
 pub(crate) const ADC: KeyDoc = KeyDoc::table("adc", "the converters");
 pub(crate) const FAULT: KeyDoc = KeyDoc::table("fault", "broken cells").optional("no cell is broken");
+pub(crate) const WIRES: KeyDoc =
+    KeyDoc::table("wires", "resistance of word and bit lines, drivers and sense inputs")
+        .optional("lines have no resistance");
 pub(crate) const PRECISION_SECTION: KeyDoc = KeyDoc::table("precision", "widths and scales of integers");
 pub(crate) const CROSSBAR_SECTION: KeyDoc = KeyDoc::table("crossbar", "one crossbar and its converters");
 pub(crate) const HIERARCHY_SECTION: KeyDoc = KeyDoc::table("hierarchy", "how crossbars make up the chip");
@@ -29,6 +32,7 @@ pub(crate) const ROOT: &[KeyDoc] = &[
     DAC,
     ADC,
     FAULT,
+    WIRES,
     PRECISION_SECTION,
     CROSSBAR_SECTION,
     HIERARCHY_SECTION,

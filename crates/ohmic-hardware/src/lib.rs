@@ -2,7 +2,8 @@
 //! and unit costs.
 //!
 //! Principal type: [`Hardware`], the checked machine. Each family of parts has a folder with a
-//! trait and a list `KINDS`: [`device`], [`encoding`], [`dac`], [`adc`], [`fault`], [`component`].
+//! trait and a list `KINDS`: [`device`], [`encoding`], [`dac`], [`adc`], [`fault`], [`wires`],
+//! [`component`].
 //! Knows no network.
 
 pub mod adc;
@@ -20,6 +21,7 @@ mod hardware;
 mod keys;
 pub mod presets;
 mod spec;
+pub mod wires;
 
 pub use adc::{Adc, RangePolicy, Span};
 pub use component::{Component, CostModel, Level};
@@ -31,3 +33,4 @@ pub use event::Event;
 pub use fault::FaultModel;
 pub use hardware::Hardware;
 pub use spec::{CrossbarSpec, DummyColumn, Hierarchy, InputRange, Precision, WeightScale};
+pub use wires::WireModel;

@@ -6,7 +6,7 @@ use ohmic_config::{Error, Kind};
 use ohmic_hardware::component::Machine;
 use ohmic_hardware::{
     CrossbarSpec, DummyColumn, Event, Hardware, InputSign, Span, Window, adc, component, dac, device,
-    encoding, fault,
+    encoding, fault, wires,
 };
 use ohmic_numerics::{Cells, Noise, Seed, Site};
 
@@ -36,6 +36,7 @@ fn examples_build<T: ?Sized>(kinds: &[Kind<T>]) {
 fn every_example_builds_and_refuses_unknown_keys() {
     examples_build(device::KINDS);
     examples_build(fault::KINDS);
+    examples_build(wires::KINDS);
     examples_build(encoding::KINDS);
     examples_build(dac::KINDS);
     examples_build(adc::KINDS);

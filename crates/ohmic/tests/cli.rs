@@ -91,9 +91,20 @@ fn lists_and_explanations() {
     assert!(answer(&["list", "device"]).contains("lognormal"));
     assert!(answer(&["list", "preset"]).contains("isaac_isca_2016"));
     assert!(answer(&["list", "network"]).contains("lenet5-glyphs"));
-    for what in
-        ["encoding", "adc", "dac", "fault", "component", "layer", "plot", "data", "knobs", "event", "column"]
-    {
+    for what in [
+        "encoding",
+        "adc",
+        "dac",
+        "fault",
+        "wires",
+        "component",
+        "layer",
+        "plot",
+        "data",
+        "knobs",
+        "event",
+        "column",
+    ] {
         let json: serde_json::Value =
             serde_json::from_str(&answer(&["list", what, "--format", "json"])).expect("is JSON");
         let list = json.as_array().expect("is a list");

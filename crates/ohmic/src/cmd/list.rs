@@ -21,6 +21,8 @@ pub(crate) enum What {
     Dac,
     /// Broken cells
     Fault,
+    /// Resistance of lines
+    Wires,
     /// Components: unit costs and area
     Component,
     /// Layers of networks
@@ -76,6 +78,7 @@ pub(crate) fn rows(what: What) -> Vec<(String, String)> {
         What::Adc => family("adc"),
         What::Dac => family("dac"),
         What::Fault => family("fault"),
+        What::Wires => family("wires"),
         What::Component => family("component"),
         What::Layer => ohmic_network::layer::KINDS
             .iter()
