@@ -320,26 +320,26 @@ fn approximate_wires_keep_their_bound_or_refuse() {
     assert!(e.contains("crossbar 0, `[wires]`: the approximate method is certain to"), "{e}");
 }
 
-/// Read noise of a cell reaches its bit line like its current: with wires that halve currents, about half.
+/// Read noise of a cell reaches its bit line like its current.
 #[test]
 fn read_noise_shrinks_with_the_current() {
     let case = case();
-    let with = "kind = \"gaussian_absolute\"\ng_max = \"40 uS\"\ng_min = \"0 S\"\nsigma_fraction = 0.0\nread_sigma_fraction = 0.1";
-    let without = "kind = \"gaussian_absolute\"\ng_max = \"40 uS\"\ng_min = \"0 S\"\nsigma_fraction = 0.0";
+    let device = "kind = \"gaussian_absolute\"\ng_max = \"40 uS\"\ng_min = \"10 uS\"\nsigma_fraction = 0.0";
+    let (with, without) = (&format!("{device}\nread_sigma_fraction = 0.1"), device);
     // read noise is drawn at conversions; 7 bits tell all sums of 3 rows and 4-bit cells apart
     let run = |device: &str, wires: &str| {
         let converter = "[adc]\nkind = \"uniform\"\nbits = 7\nrange = \"full_scale\"\n";
         let text = text(device, DIFFERENTIAL, "", wires).replace(ADC, converter);
         answers(&case, &hardware(&text)).unwrap().0
     };
-    // drivers alone: every cell of a row sees the same share
+    // drivers alone: every cell of a row sees the same share, 1 / (1 + 20 kOhm · 4 or 8 cells of 10 to 40 uS)
     let spread = |wires: &str| {
         let (noisy, quiet) = (run(with, wires), run(without, wires));
         rms(noisy.iter().zip(&quiet).map(|(a, b)| a - b))
     };
-    let wires = Wires { row: 0.0, column: 0.0, driver: 5000.0, sense: 0.0, ..WIRES };
+    let wires = Wires { row: 0.0, column: 0.0, driver: 20_000.0, sense: 0.0, ..WIRES };
     let (ideal, on_wires) = (spread(""), spread(&wires.exact()));
-    assert!(on_wires < 0.8 * ideal && on_wires > 0.2 * ideal, "{on_wires} against {ideal}");
+    assert!(on_wires < 0.6 * ideal && on_wires > 0.12 * ideal, "{on_wires} against {ideal}");
 }
 
 fn refused(section: &str) -> String {
