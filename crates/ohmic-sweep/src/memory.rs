@@ -141,8 +141,9 @@ impl Need {
             let vectors = plan.positions * (plan.k * (4 + 2 * layer.input_bits as usize) + 8 * plan.n);
             need.vectors = need.vectors.max(vectors);
         }
-        // targets, conductances, levels, variances, and those as converters see them
-        need.trial += 40 * largest;
+        // of the layer that is being programmed: levels and variances as converters see them in 64 bits, and
+        // fixed point in 32; single blocks on the way there are small beside it
+        need.trial += 24 * largest;
         let values = |shape: &ohmic_network::Shape| shape.len();
         let nodes: usize = case.network.nodes.iter().map(|node| values(&node.shape)).max().unwrap_or(0);
         // input, output and a tensor that is kept for an addition, in float, and integers of one
