@@ -86,6 +86,9 @@ fn multiply_tile(
     if program.blocks.iter().any(is_engine) {
         cut = Some(digits.cut(&program.layout, &program.digits, vectors));
     }
+    let has_variance = noise.is_some() && program.blocks.iter().any(|b| b.variance.is_some());
+    let squares =
+        if has_variance { squares.squares(&program.layout, &program.digits, vectors) } else { &[] };
     for block in program.blocks.iter().filter(|b| b.group == group) {
         let width = block.padded_columns();
         match (&block.cells, cut) {
@@ -104,7 +107,7 @@ fn multiply_tile(
                 });
                 totals.clear();
                 totals.resize(count * width, 0);
-                let deviates = deviates.as_ref().map(|d| (d, vectors, &mut *squares));
+                let deviates = deviates.as_ref().map(|d| (d, squares));
                 clips +=
                     engine.read(&program.layout, block.fragments.clone(), cut, deviates, totals, workspace);
                 weigh(program, block, totals, worth, outputs, y);

@@ -3,7 +3,7 @@
 //! Read noise of independent cells sums to one Gaussian a bit line with variance `Σ_k d_k² · v_kc`, and
 //! converter noise is another with variance `σ_c²`; the sum of both is drawn at once, equal in distribution.
 
-use super::{Aligned, Block, Digits, Layout, Slice, Vectors};
+use super::{Aligned, Block, Layout};
 use crate::kernel::{Level, PackedI16, mvm_i16};
 use crate::noise::quad_normals;
 use crate::{MatRef, Noise, Purpose, Site};
@@ -81,19 +81,17 @@ pub struct Deviates<'a> {
 }
 
 impl Deviates<'_> {
-    /// Variances of all reads of a tile: `[fragment][vector · slices + slice][width]`, integers.
+    /// Variances of all reads of a tile: `[fragment][vector · slices + slice][width]`, integers. `squares` are
+    /// those of the tile's digits ([`Digits::squares`]), laid out by `layout`.
     pub(super) fn variances(
         &self,
         block: &Block,
         layout: &Layout,
         offsets: &[usize],
-        vectors: Vectors<'_>,
-        digits: &mut Digits,
+        squares: &[i16],
         out: &mut Aligned<i32>,
     ) {
         let Some(variance) = self.variance else { return };
-        let cut: Vec<_> = block.slices.iter().map(|s: &Slice| s.digit).collect();
-        let squares = digits.squares(layout, &cut, vectors);
         let rows = squares.len() / layout.padded;
         out.resize(block.rows.len() * rows * block.width);
         let mut at = Vec::with_capacity(rows);
@@ -115,27 +113,36 @@ impl Deviates<'_> {
         variances: &[i32],
         out: &mut Aligned<f32>,
     ) {
-        let slots = (block.rows.len() * block.slices.len() * count).next_multiple_of(4);
+        let (fragments, slices) = (block.rows.len(), block.slices.len());
+        let used = fragments * slices * count;
+        let slots = used.next_multiple_of(4);
         out.resize(vectors * slots * Block::PANEL);
         // counters of the groups of panels before this one
-        let before = block.rows.len() * block.slices.len() * (first / 4) * Block::PANEL;
+        let before = fragments * slices * (first / 4) * Block::PANEL;
         let place = [self.site.block, (Purpose::Converter as u32) << 24 | (self.site.layer & 0x00ff_ffff)];
         let draws = Draws { key: self.noise.key(), place, first: before as u32, draw: self.first_draw };
+        // what each slot is scaled with; those behind the last are never read
+        let slot_of: Vec<Slot> = (0..slots)
+            .map(|u| {
+                let (read, panel) = (u.min(used - 1) / count, first + u % count);
+                let (f, s) = (read / slices, read % slices);
+                let column = panel * Block::PANEL;
+                Slot { fragment: f, row: f * vectors * slices + s, column }
+            })
+            .collect();
+        let scales = Scales { deviates: self, slots: &slot_of, slices, width: block.width, variances };
         #[cfg(target_arch = "x86_64")]
         if level == Level::Avx512 {
-            // SAFETY: `level` reports AVX-512 only where all the features of the function are there.
-            unsafe { super::table512::normals(draws, slots, out) };
+            // SAFETY: `level` reports AVX-512 only where all the features of the function are there; variances
+            // and sigmas have an entry for every slot's columns, see above.
+            unsafe { super::normal512::deviations(draws, scales, out) };
         } else {
-            normals(level, draws, slots, out);
+            deviations(level, draws, scales, out);
         }
         #[cfg(not(target_arch = "x86_64"))]
-        normals(Level::Scalar, draws, slots, out);
-        scale(level, self, block, (first, count), variances, out);
+        deviations(Level::Scalar, draws, scales, out);
         if let Some(issued) = self.issued {
-            let (fragments, slices) = (block.rows.len(), block.slices.len());
-            for (out, issued) in
-                out.chunks_exact_mut(slots * Block::PANEL).zip(issued.chunks_exact(fragments))
-            {
+            for (out, issued) in out.chunks_exact_mut(slots * Block::PANEL).zip(issued.chunks_exact(fragments)) {
                 for (f, issued) in issued.iter().enumerate() {
                     for s in (0..slices).filter(|s| issued >> s & 1 == 0) {
                         out[(f * slices + s) * count * Block::PANEL..][..count * Block::PANEL].fill(0.0);
@@ -144,6 +151,25 @@ impl Deviates<'_> {
             }
         }
     }
+}
+
+/// Which conversions sixteen deviates belong to.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Slot {
+    pub(super) fragment: usize,
+    /// Row of the variances of vector 0; vectors are `slices` rows apart.
+    pub(super) row: usize,
+    pub(super) column: usize,
+}
+
+/// What the deviates of a tile are multiplied with.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Scales<'a> {
+    pub(super) deviates: &'a Deviates<'a>,
+    pub(super) slots: &'a [Slot],
+    pub(super) slices: usize,
+    pub(super) width: usize,
+    pub(super) variances: &'a [i32],
 }
 
 /// Counters of the normal deviates of a tile: vector `t` has draw `draw + t`, lane `l` of slots `4q ..
@@ -157,13 +183,13 @@ pub(super) struct Draws {
 }
 
 by_level! {
-    fn normals(draws: Draws, slots: usize, out: &mut [f32]) -> () = normals_body
+    fn deviations(draws: Draws, scales: Scales<'_>, out: &mut [f32]) -> () = deviations_body
 }
 
 #[inline(always)]
-pub(super) fn normals_body(draws: Draws, slots: usize, out: &mut [f32]) {
+fn deviations_body(draws: Draws, scales: Scales<'_>, out: &mut [f32]) {
     const LANES: usize = Block::PANEL;
-    for (t, out) in out.chunks_exact_mut(slots * LANES).enumerate() {
+    for (t, out) in out.chunks_exact_mut(scales.slots.len() * LANES).enumerate() {
         let draw = draws.draw.wrapping_add(t as u32);
         for (q, out) in out.chunks_exact_mut(4 * LANES).enumerate() {
             let first = draws.first.wrapping_add((q * LANES) as u32);
@@ -190,46 +216,23 @@ pub(super) fn normals_body(draws: Draws, slots: usize, out: &mut [f32]) {
                     out[j * LANES + i] = normal;
                 }
             }
-        }
-    }
-}
-
-by_level! {
-    fn scale(deviates: &Deviates<'_>, block: &Block, panels: (usize, usize), variances: &[i32], out: &mut [f32]) -> () = scale_body
-}
-
-/// Deviates times their standard deviations: the root of `variance · unit + sigma²`.
-#[inline(always)]
-fn scale_body(
-    deviates: &Deviates<'_>,
-    block: &Block,
-    (first, count): (usize, usize),
-    variances: &[i32],
-    out: &mut [f32],
-) {
-    const LANES: usize = Block::PANEL;
-    let (fragments, slices, width) = (block.rows.len(), block.slices.len(), block.width);
-    let slots = (fragments * slices * count).next_multiple_of(4);
-    let vectors = out.len() / (slots * LANES);
-    for (t, out) in out.chunks_exact_mut(slots * LANES).enumerate() {
-        for (u, out) in out.chunks_exact_mut(LANES).enumerate().take(fragments * slices * count) {
-            let (read, panel) = (u / count, first + u % count);
-            let (f, s) = (read / slices, read % slices);
-            let sigma = &deviates.sigma[panel * LANES..][..LANES];
-            match deviates.variance {
-                None => {
-                    for i in 0..LANES {
-                        out[i] *= sigma[i];
+            for (slot, out) in scales.slots[4 * q..].iter().zip(out.chunks_exact_mut(LANES)) {
+                let sigma = &scales.deviates.sigma[slot.column..][..LANES];
+                match scales.deviates.variance {
+                    None => {
+                        for i in 0..LANES {
+                            out[i] *= sigma[i];
+                        }
                     }
-                }
-                Some(variance) => {
-                    let row = (f * vectors + t) * slices + s;
-                    let sums = &variances[row * width + panel * LANES..][..LANES];
-                    let off = &variance.taken_off[f][panel * LANES..][..LANES];
-                    for i in 0..LANES {
-                        // the true sum is below 2^32; the lower 24 bits decide nothing that f32 could hold
-                        let sum = (sums[i] as u32).wrapping_add(off[i]) as f32;
-                        out[i] *= (sum * variance.unit + sigma[i] * sigma[i]).sqrt();
+                    Some(variance) => {
+                        let row = slot.row + t * scales.slices;
+                        let sums = &scales.variances[row * scales.width + slot.column..][..LANES];
+                        let off = &variance.taken_off[slot.fragment][slot.column..][..LANES];
+                        for i in 0..LANES {
+                            // the true sum is below 2^32
+                            let sum = (sums[i] as u32).wrapping_add(off[i]) as f32;
+                            out[i] *= (sum * variance.unit + sigma[i] * sigma[i]).sqrt();
+                        }
                     }
                 }
             }

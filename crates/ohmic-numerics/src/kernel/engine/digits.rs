@@ -197,12 +197,12 @@ impl Digits {
         }
     }
 
-    /// The squares of digits less 2^15, and how far apart their rows are: what variances are multiplied
-    /// with ([`super::Variance`]).
+    /// The squares of digits less 2^15, rows as [`Digits::cut`] has them: what variances are multiplied with
+    /// ([`super::Variance`]).
     ///
     /// # Panics
     /// Digits of at most 8 bits, sign apart.
-    pub(super) fn squares(&mut self, layout: &Layout, slices: &[Digit], vectors: Vectors<'_>) -> &[i16] {
+    pub fn squares(&mut self, layout: &Layout, slices: &[Digit], vectors: Vectors<'_>) -> &[i16] {
         let stride = layout.padded;
         let rows = vectors.count() * slices.len();
         self.squares.clear();

@@ -27,6 +27,8 @@ mod pack;
 mod plain;
 mod portable;
 #[cfg(target_arch = "x86_64")]
+mod normal512;
+#[cfg(target_arch = "x86_64")]
 mod table512;
 
 pub use aligned::Aligned;
@@ -103,7 +105,8 @@ pub struct Workspace {
 
 impl Block {
     /// Reads many vectors: adds to `totals` (vectors × [`Block::width`]) what is written at the head of this
-    /// module, and returns how many conversions clipped. `fragments` are the block's within `layout`.
+    /// module, and returns how many conversions clipped. `fragments` are the block's within `layout`. With
+    /// deviates that have a variance come the squares of the digits ([`Digits::squares`]).
     ///
     /// # Panics
     /// `digits` were cut for the block's engine by `layout`; one row of totals a vector.
@@ -112,7 +115,7 @@ impl Block {
         layout: &Layout,
         fragments: std::ops::Range<usize>,
         digits: DigitRows<'_>,
-        deviates: Option<(&Deviates<'_>, Vectors<'_>, &mut Digits)>,
+        deviates: Option<(&Deviates<'_>, &[i16])>,
         totals: &mut [i32],
         workspace: &mut Workspace,
     ) -> u64 {
@@ -125,7 +128,7 @@ impl Block {
         layout: &Layout,
         fragments: std::ops::Range<usize>,
         digits: DigitRows<'_>,
-        deviates: Option<(&Deviates<'_>, Vectors<'_>, &mut Digits)>,
+        deviates: Option<(&Deviates<'_>, &[i16])>,
         totals: &mut [i32],
         workspace: &mut Workspace,
     ) -> u64 {
@@ -137,8 +140,8 @@ impl Block {
             layout.rows[fragments.clone()].iter().map(ExactSizeIterator::len).eq(self.rows.iter().copied()),
             "the fragments of the block"
         );
-        let deviates = deviates.map(|(deviates, vectors, digits)| {
-            deviates.variances(self, layout, offsets, vectors, digits, &mut workspace.variances);
+        let deviates = deviates.map(|(deviates, squares)| {
+            deviates.variances(self, layout, offsets, squares, &mut workspace.variances);
             deviates
         });
         let mut clips = 0;

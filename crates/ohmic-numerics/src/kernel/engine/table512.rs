@@ -1,7 +1,6 @@
-//! Look-ups, bits and normal deviates for AVX-512.
+//! Look-ups and bit planes for AVX-512.
 
 use super::avx512::{CONVERTED, Converters, EXACT, NOISY, convert, dot_pairs, weigh};
-use super::deviations::Draws;
 use super::digits::Of;
 use super::pack::{Packed, Signs};
 use super::{Block, DigitRows, Workspace};
@@ -13,9 +12,7 @@ use std::ops::Range;
 ///
 /// # Safety
 /// The CPU has the features named; at most 64 bytes, at most 64 slices.
-#[target_feature(
-    enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq"
-)]
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq")]
 pub(super) unsafe fn byte_masks(x: &[u8], slices: &[Digit], out: &mut [u64; 64]) {
     let there = u64::MAX >> (64 - x.len());
     // SAFETY: masked to the bytes that are there.
@@ -40,9 +37,7 @@ const ROWS_IN_CACHE: usize = 128;
 ///
 /// # Safety
 /// The CPU has the features named; digits, offsets and totals as asserted by [`Block::read`].
-#[target_feature(
-    enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq"
-)]
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq")]
 pub(super) unsafe fn table_group(
     block: &Block,
     (first_fragment, digits): (usize, DigitRows<'_>),
@@ -134,9 +129,7 @@ pub(super) unsafe fn table_group(
 ///
 /// # Safety
 /// As [`table_group`].
-#[target_feature(
-    enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq"
-)]
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq")]
 unsafe fn list(
     block: &Block,
     digits: DigitRows<'_>,
@@ -152,12 +145,10 @@ unsafe fn list(
     lengths.clear();
     lengths.resize(digits.rows * fragments.len(), 0);
     let nibbles = _mm512_set_epi8(
-        0, 0, 0, 60, 0, 0, 0, 56, 0, 0, 0, 52, 0, 0, 0, 48, 0, 0, 0, 44, 0, 0, 0, 40, 0, 0, 0, 36, 0, 0, 0,
-        32, 0, 0, 0, 28, 0, 0, 0, 24, 0, 0, 0, 20, 0, 0, 0, 16, 0, 0, 0, 12, 0, 0, 0, 8, 0, 0, 0, 4, 0, 0, 0,
-        0,
+        0, 0, 0, 60, 0, 0, 0, 56, 0, 0, 0, 52, 0, 0, 0, 48, 0, 0, 0, 44, 0, 0, 0, 40, 0, 0, 0, 36, 0, 0, 0, 32, 0,
+        0, 0, 28, 0, 0, 0, 24, 0, 0, 0, 20, 0, 0, 0, 16, 0, 0, 0, 12, 0, 0, 0, 8, 0, 0, 0, 4, 0, 0, 0, 0,
     );
-    let places =
-        _mm512_slli_epi32::<10>(_mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0));
+    let places = _mm512_slli_epi32::<10>(_mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0));
     let mut at = 0;
     for row in 0..digits.rows {
         let bits = &bits[row * digits.stride..][..digits.stride];
@@ -212,9 +203,7 @@ unsafe fn list(
 ///
 /// # Safety
 /// As [`table_group`]; `strip` and `rows` exist.
-#[target_feature(
-    enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq"
-)]
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq")]
 unsafe fn build(block: &Block, strip: usize, rows: Range<usize>, table: &mut super::Aligned<i16>) {
     let total: usize = block.rows.iter().map(|r| r.next_multiple_of(4)).sum();
     table.resize(rows.len() / 4 * FOUR_ROWS / 2);
@@ -225,9 +214,8 @@ unsafe fn build(block: &Block, strip: usize, rows: Range<usize>, table: &mut sup
                 let cells = $cells.as_ptr().cast::<u8>().add((strip * total + rows.start) * ENTRY);
                 for group in 0..rows.len() / 4 {
                     let to = table.as_mut_ptr().cast::<u8>().add(group * FOUR_ROWS);
-                    let row: [__m512i; 4] = std::array::from_fn(|i| {
-                        _mm512_loadu_si512(cells.add((4 * group + i) * ENTRY).cast())
-                    });
+                    let row: [__m512i; 4] =
+                        std::array::from_fn(|i| _mm512_loadu_si512(cells.add((4 * group + i) * ENTRY).cast()));
                     let mut sums = [_mm512_setzero_si512(); 16];
                     for pattern in 1..16usize {
                         let bit = pattern.trailing_zeros() as usize;
@@ -268,9 +256,7 @@ impl Strip<'_> {
     /// # Safety
     /// As [`table_group`]; lists and table are those of the fragments.
     #[inline]
-    #[target_feature(
-        enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq"
-    )]
+    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq")]
     unsafe fn read<const KIND: u8, const N: usize, const HOW: u8>(
         &self,
         totals: &mut [i32],
@@ -283,8 +269,7 @@ impl Strip<'_> {
         // SAFETY: totals have a row a vector; converters and gains a column each; deviations as
         // `Deviates::fill` lays them out.
         unsafe {
-            let at: [Converters; N] =
-                std::array::from_fn(|j| Converters::at(block, column + j * Block::PANEL));
+            let at: [Converters; N] = std::array::from_fn(|j| Converters::at(block, column + j * Block::PANEL));
             for vector in 0..self.rows / slices {
                 let total = totals.as_mut_ptr().add(vector * width + column).cast::<__m512i>();
                 let mut sum: [__m512i; N] = std::array::from_fn(|j| _mm512_loadu_si512(total.add(j)));
@@ -339,9 +324,7 @@ impl Strip<'_> {
     /// # Safety
     /// Every place of the list lies within the table.
     #[inline]
-    #[target_feature(
-        enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq"
-    )]
+    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq")]
     unsafe fn sums<const KIND: u8, const N: usize>(&self, list: *const u32, length: usize) -> [__m512i; N] {
         let zero = _mm512_setzero_si512();
         let mut sums = [zero; N];
@@ -397,127 +380,11 @@ impl Strip<'_> {
     }
 }
 
-/// See [`super::deviations::normals_body`]: the same bits.
-///
-/// PERF: words stand in 64-bit lanes, so that a product needs no shuffle and its upper half is one shift
-/// away; what stands above a word is never looked at.
-///
-/// # Safety
-/// The CPU has the features named.
-#[target_feature(
-    enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq"
-)]
-pub(super) unsafe fn normals(draws: Draws, slots: usize, out: &mut [f32]) {
-    let (m0, m1) = (_mm512_set1_epi64(0xD251_1F53), _mm512_set1_epi64(0xCD9E_8D57));
-    let mut keys = [(_mm512_setzero_si512(), _mm512_setzero_si512()); 10];
-    let (mut k0, mut k1) = (draws.key[0], draws.key[1]);
-    for key in &mut keys {
-        *key = (_mm512_set1_epi64(i64::from(k0)), _mm512_set1_epi64(i64::from(k1)));
-        k0 = k0.wrapping_add(0x9E37_79B9);
-        k1 = k1.wrapping_add(0xBB67_AE85);
-    }
-    let even = _mm512_set_epi64(14, 12, 10, 8, 6, 4, 2, 0);
-    let place = (_mm512_set1_epi64(i64::from(draws.place[0])), _mm512_set1_epi64(i64::from(draws.place[1])));
-    for (t, out) in out.chunks_exact_mut(slots * Block::PANEL).enumerate() {
-        let draw = _mm512_set1_epi64(i64::from(draws.draw.wrapping_add(t as u32)));
-        for (q, out) in out.chunks_exact_mut(4 * Block::PANEL).enumerate() {
-            let first = draws.first.wrapping_add((q * Block::PANEL) as u32);
-            // quads 0, 2, .. 14 and 1, 3, .. 15
-            let start = _mm512_add_epi32(even, _mm512_set1_epi64(i64::from(first)));
-            let mut states = [0u32, 1].map(|odd| {
-                [_mm512_add_epi32(start, _mm512_set1_epi64(i64::from(odd))), draw, place.0, place.1]
-            });
-            for &(k0, k1) in &keys {
-                for c in &mut states {
-                    let (p0, p1) = (_mm512_mul_epu32(c[0], m0), _mm512_mul_epu32(c[2], m1));
-                    *c = [
-                        _mm512_ternarylogic_epi64::<0x96>(_mm512_srli_epi64::<32>(p1), c[1], k0),
-                        p1,
-                        _mm512_ternarylogic_epi64::<0x96>(_mm512_srli_epi64::<32>(p0), c[3], k1),
-                        p0,
-                    ];
-                }
-            }
-            let words: [__m512i; 4] = std::array::from_fn(|i| {
-                _mm512_mask_blend_epi32(0xaaaa, states[0][i], _mm512_slli_epi64::<32>(states[1][i]))
-            });
-            for half in 0..2 {
-                // SAFETY: the same features.
-                let (a, b) = unsafe { box_muller(words[2 * half], words[2 * half + 1]) };
-                // SAFETY: `out` holds four panels.
-                unsafe {
-                    _mm512_storeu_ps(out.as_mut_ptr().add(2 * half * Block::PANEL), a);
-                    _mm512_storeu_ps(out.as_mut_ptr().add((2 * half + 1) * Block::PANEL), b);
-                }
-            }
-        }
-    }
-}
-
-/// Two normal deviates a lane, operation by operation those of `noise::quad_normals`.
-///
-/// # Safety
-/// The CPU has the features named.
-#[inline]
-#[target_feature(
-    enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq"
-)]
-#[allow(clippy::approx_constant, clippy::excessive_precision)]
-unsafe fn box_muller(w0: __m512i, w1: __m512i) -> (__m512, __m512) {
-    let set = |v: f32| _mm512_set1_ps(v);
-    let mul = |a, b| _mm512_mul_ps(a, b);
-    let add = |a, b| _mm512_add_ps(a, b);
-    // ln
-    let u = mul(add(_mm512_cvtepu32_ps(w0), set(0.5)), set(1.0 / 4_294_967_296.0));
-    let shift = _mm512_set1_epi32(0x3f35_04f3);
-    let shifted = _mm512_sub_epi32(_mm512_castps_si512(u), shift);
-    let exponent = _mm512_cvtepi32_ps(_mm512_srai_epi32::<23>(shifted));
-    let mantissa = _mm512_castsi512_ps(_mm512_add_epi32(
-        _mm512_and_si512(shifted, _mm512_set1_epi32(0x007f_ffff)),
-        shift,
-    ));
-    let s = _mm512_div_ps(_mm512_sub_ps(mantissa, set(1.0)), add(mantissa, set(1.0)));
-    let z = mul(s, s);
-    let series = add(set(0.285_714_3), mul(z, set(0.222_222_22)));
-    let series = add(set(0.4), mul(z, series));
-    let series = add(set(0.666_666_7), mul(z, series));
-    let series = add(set(2.0), mul(z, series));
-    let ln = add(mul(exponent, set(std::f32::consts::LN_2)), mul(s, series));
-    let radius = _mm512_sqrt_ps(_mm512_max_ps(mul(set(-2.0), ln), _mm512_setzero_ps()));
-    // cosine and sine
-    let t = mul(_mm512_cvtepi32_ps(w1), set(1.0 / 2_147_483_648.0));
-    let above = _mm512_cmp_ps_mask::<_CMP_GT_OQ>(t, set(0.5));
-    let below = _mm512_cmp_ps_mask::<_CMP_LT_OQ>(t, set(-0.5));
-    let n = _mm512_sub_ps(_mm512_maskz_mov_ps(above, set(1.0)), _mm512_maskz_mov_ps(below, set(1.0)));
-    let f = _mm512_sub_ps(t, n);
-    let z = mul(f, f);
-    let sin = add(set(0.082_145_89), mul(z, set(-0.007_370_43)));
-    let sin = add(set(-0.599_264_5), mul(z, sin));
-    let sin = add(set(2.550_164), mul(z, sin));
-    let sin = add(set(-5.167_712_7), mul(z, sin));
-    let sin = mul(f, add(set(3.141_592_7), mul(z, sin)));
-    let cos = add(set(-0.025_806_89), mul(z, set(0.001_929_574)));
-    let cos = add(set(0.235_330_63), mul(z, cos));
-    let cos = add(set(-1.335_262_8), mul(z, cos));
-    let cos = add(set(4.058_712), mul(z, cos));
-    let cos = add(set(-4.934_802_2), mul(z, cos));
-    let cos = add(set(1.0), mul(z, cos));
-    // the sign of the half turn: a product with 1 or -1 flips a bit and nothing else
-    let flip = _mm512_set1_epi32(i32::MIN);
-    let signed = |v: __m512| {
-        let bits = _mm512_castps_si512(v);
-        _mm512_castsi512_ps(_mm512_mask_xor_epi32(bits, above | below, bits, flip))
-    };
-    (mul(radius, signed(cos)), mul(radius, signed(sin)))
-}
-
 /// See [`super::plain::read_group`], for bit planes.
 ///
 /// # Safety
 /// The CPU has the features named; digits, offsets and totals as asserted by [`Block::read`].
-#[target_feature(
-    enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq"
-)]
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq")]
 pub(super) unsafe fn bits_group(
     block: &Block,
     digits: DigitRows<'_>,
@@ -532,15 +399,11 @@ pub(super) unsafe fn bits_group(
         for panel in first..first + count {
             let beside = (panel - first, count);
             match (&block.grids, deviations) {
-                (None, _) => {
-                    bits_panel::<EXACT>(block, digits, offsets, panel, beside, None, totals, &mut clips)
-                }
+                (None, _) => bits_panel::<EXACT>(block, digits, offsets, panel, beside, None, totals, &mut clips),
                 (Some(_), None) => {
                     bits_panel::<CONVERTED>(block, digits, offsets, panel, beside, None, totals, &mut clips);
                 }
-                (Some(_), d) => {
-                    bits_panel::<NOISY>(block, digits, offsets, panel, beside, d, totals, &mut clips)
-                }
+                (Some(_), d) => bits_panel::<NOISY>(block, digits, offsets, panel, beside, d, totals, &mut clips),
             }
         }
     }
@@ -552,9 +415,7 @@ pub(super) unsafe fn bits_group(
 /// # Safety
 /// As [`bits_group`]; the panel exists.
 #[inline]
-#[target_feature(
-    enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq"
-)]
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq")]
 unsafe fn bits_panel<const HOW: u8>(
     block: &Block,
     digits: DigitRows<'_>,
