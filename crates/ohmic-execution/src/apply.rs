@@ -10,7 +10,7 @@ pub(crate) trait Multiply {
     /// Gets the integers of the whole batch, sample after sample, before anything is multiplied.
     fn begin(&mut self, _integers: Values<'_>) {}
 
-    /// Gets the vectors of one group, and the accumulators to add to (vectors × outputs of the group, in
+    /// Gets the vectors of one group, and the accumulators to add to (outputs of the group × vectors, in
     /// units of the integer product).
     fn multiply(&mut self, part: Part<'_>, y: &mut [f64]);
 }
@@ -34,6 +34,8 @@ pub(crate) struct Buffers {
     words: Vec<i32>,
     byte_vectors: Vec<u8>,
     word_vectors: Vec<i32>,
+    byte_frame: Vec<u8>,
+    word_frame: Vec<i32>,
     y: Vec<f64>,
 }
 
@@ -64,7 +66,7 @@ pub(crate) fn apply(
         return Err(Error::TooManyDraws { layer: name.to_owned(), what: "samples × positions" });
     }
     let small = !layer.input_signed && layer.input_bits <= 8;
-    let Buffers { bytes, words, byte_vectors, word_vectors, y } = buffers;
+    let Buffers { bytes, words, byte_vectors, word_vectors, byte_frame, word_frame, y } = buffers;
     if small {
         bytes.resize(input.data.len(), 0);
         layer.quantize_bytes(&input.data, bytes);
@@ -86,11 +88,11 @@ pub(crate) fn apply(
         for group in 0..groups {
             let values = if small {
                 byte_vectors.resize(count * stride, 0);
-                gather(layer, &bytes[sample * each..], samples.1, group, stride, byte_vectors);
+                gather(layer, &bytes[sample * each..], samples.1, group, stride, byte_frame, byte_vectors);
                 Values::Bytes(byte_vectors)
             } else {
                 word_vectors.resize(count * stride, 0);
-                gather(layer, &words[sample * each..], samples.1, group, stride, word_vectors);
+                gather(layer, &words[sample * each..], samples.1, group, stride, word_frame, word_vectors);
                 Values::Words(word_vectors)
             };
             let vectors = Vectors { values, k, stride };
@@ -99,10 +101,10 @@ pub(crate) fn apply(
             y.resize(count * n, 0.0);
             multiply.multiply(Part { group, vectors, first_draw, samples }, y);
             let scales = &scales[group * n..][..n];
-            for (s, y) in y.chunks_exact(positions * n).enumerate() {
-                let out = &mut out[((sample + s) * outputs + group * n) * positions..][..n * positions];
-                for ((out, c), scale) in out.chunks_exact_mut(positions).zip(0..n).zip(scales) {
-                    for (out, y) in out.iter_mut().zip(y.iter().skip(c).step_by(n)) {
+            for ((c, scale), y) in scales.iter().enumerate().zip(y.chunks_exact(count)) {
+                for (s, y) in y.chunks_exact(positions).enumerate() {
+                    let at = ((sample + s) * outputs + group * n + c) * positions;
+                    for (out, y) in out[at..at + positions].iter_mut().zip(y) {
                         *out = scale.value(*y);
                     }
                 }
@@ -118,6 +120,7 @@ fn gather<T: Copy + Default>(
     samples: usize,
     group: usize,
     stride: usize,
+    frame: &mut Vec<T>,
     out: &mut [T],
 ) {
     let positions = layer.gather.positions();
@@ -128,7 +131,7 @@ fn gather<T: Copy + Default>(
         if positions == 1 && each == layer.gather.k() {
             out[..each].copy_from_slice(integers);
         } else {
-            layer.gather.gather_rows(integers, group, 0..positions, stride, out);
+            layer.gather.gather_padded(integers, group, 0..positions, stride, frame, out);
         }
     }
 }

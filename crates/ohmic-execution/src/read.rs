@@ -4,7 +4,7 @@ use crate::program::{BlockProgram, Cells, LayerProgram, Occupied};
 use crate::wide;
 use ohmic_hardware::Skipping;
 use ohmic_numerics::kernel::engine::{Deviates, Digits, Values, Vectors, Workspace};
-use ohmic_numerics::kernel::{Weighed, weigh_rows};
+use ohmic_numerics::kernel::{Weighed, weigh_columns};
 use ohmic_numerics::{Noise, Site};
 use std::ops::Range;
 
@@ -27,7 +27,7 @@ const TOTAL_BYTES: usize = 128 << 10;
 /// The same for the deviations of four panels.
 const DEVIATION_BYTES: usize = 256 << 10;
 
-/// Adds the layer's answer to `y` (`count × outputs of the group`, in units of the integer product)
+/// Adds the layer's answer to `y` (`outputs of the group × count`, in units of the integer product)
 /// and returns how many conversions clipped.
 ///
 /// `noise` is the chip's source and the layer's index; it is drawn from only if the program says that
@@ -46,16 +46,30 @@ pub(crate) fn multiply(
     if count == 0 {
         return 0;
     }
-    let outputs = y.len() / count;
     let tile = tile(program, noise.is_some());
     let mut clips = 0;
     for first in (0..count).step_by(tile) {
         let n = tile.min(count - first);
         let part = vectors.part(first, n);
-        let y = &mut y[first * outputs..(first + n) * outputs];
-        clips += multiply_tile(program, group, part, first_draw + first as u32, noise, y, scratch);
+        let answer = Answer { y: &mut *y, stride: count, first };
+        clips += multiply_tile(program, group, part, first_draw + first as u32, noise, answer, scratch);
     }
     clips
+}
+
+/// Accumulators of some vectors: that of output `c` and vector `v` is `y[c · stride + first + v]`.
+#[derive(Debug)]
+pub(crate) struct Answer<'a> {
+    pub(crate) y: &'a mut [f64],
+    pub(crate) stride: usize,
+    pub(crate) first: usize,
+}
+
+impl Answer<'_> {
+    /// The accumulator of an output and a vector.
+    pub(crate) fn at(&mut self, output: usize, vector: usize) -> &mut f64 {
+        &mut self.y[output * self.stride + self.first + vector]
+    }
 }
 
 /// Vectors that are read together.
@@ -74,11 +88,10 @@ fn multiply_tile(
     vectors: Vectors<'_>,
     first_draw: u32,
     noise: Option<(&Noise, u32)>,
-    y: &mut [f64],
+    mut answer: Answer<'_>,
     scratch: &mut Scratch,
 ) -> u64 {
     let count = vectors.count();
-    let outputs = y.len() / count;
     let Scratch { digits, squares, workspace, totals, issued, worth, .. } = scratch;
     let is_engine = |b: &BlockProgram| matches!(b.cells, Cells::Engine(_));
     let mut cut = None;
@@ -110,11 +123,11 @@ fn multiply_tile(
                 let deviates = deviates.as_ref().map(|d| (d, squares));
                 clips +=
                     engine.read(&program.layout, block.fragments.clone(), cut, deviates, totals, workspace);
-                weigh(program, block, totals, worth, outputs, y);
+                weigh(program, block, totals, worth, &mut answer);
             }
-            _ => clips += wide::read_block(program, block, vectors, first_draw, noise, outputs, y),
+            _ => clips += wide::read_block(program, block, vectors, first_draw, noise, &mut answer),
         }
-        add_input_sums(block, vectors, outputs, y);
+        add_input_sums(block, vectors, &mut answer);
     }
     clips
 }
@@ -164,8 +177,7 @@ fn weigh(
     block: &BlockProgram,
     totals: &[i32],
     worth: &mut Vec<f64>,
-    outputs: usize,
-    y: &mut [f64],
+    answer: &mut Answer<'_>,
 ) {
     worth.clear();
     worth.extend(block.worth.iter().map(|&w| f64::from(w)));
@@ -179,19 +191,20 @@ fn weigh(
             shared: r.shared_gain.as_ref().map(|g| g.as_slice()),
         })
         .collect();
-    weigh_rows(totals, block.padded_columns(), &parts, block.outputs.start, outputs, y);
+    let Answer { y, stride, first } = answer;
+    let y = &mut y[block.outputs.start * *stride..block.outputs.end * *stride];
+    weigh_columns(totals, block.padded_columns(), &parts, *first, *stride, y);
 }
 
 /// What the encoding asks to be added for every unit of input.
-fn add_input_sums(block: &BlockProgram, vectors: Vectors<'_>, outputs: usize, y: &mut [f64]) {
+fn add_input_sums(block: &BlockProgram, vectors: Vectors<'_>, answer: &mut Answer<'_>) {
     if block.input_sum_scale.is_empty() {
         return;
     }
-    for (vector, y) in y.chunks_exact_mut(outputs).enumerate() {
-        let rows = block.first_row..block.first_row + block.rows;
-        let sum: i64 = rows.map(|row| i64::from(vectors.at(vector, row))).sum();
-        for (y, &scale) in y[block.outputs.clone()].iter_mut().zip(&block.input_sum_scale) {
-            *y += (scale * sum) as f64;
+    for vector in 0..vectors.count() {
+        let sum = vectors.sum(vector, block.first_row..block.first_row + block.rows);
+        for (output, &scale) in block.outputs.clone().zip(&block.input_sum_scale) {
+            *answer.at(output, vector) += (scale * sum) as f64;
         }
     }
 }

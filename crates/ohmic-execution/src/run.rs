@@ -184,12 +184,14 @@ impl Multiply for LayerRun<'_, '_> {
         self.exact.clear();
         self.exact.resize(y.len(), 0.0);
         multiply(&layer.exact, group, vectors, first_draw, None, self.exact, self.scratch);
-        let each = y.len() / samples.1;
-        for (s, (y, exact)) in y.chunks_exact(each).zip(self.exact.chunks_exact(each)).enumerate() {
-            let error = &mut errors[samples.0 + s];
-            for (y, exact) in y.iter().zip(exact) {
-                error.signal += exact * exact;
-                error.error += (y - exact) * (y - exact);
+        let (all, each) = (vectors.count(), vectors.count() / samples.1);
+        for (y, exact) in y.chunks_exact(all).zip(self.exact.chunks_exact(all)) {
+            let y = y.chunks_exact(each).zip(exact.chunks_exact(each));
+            for (error, (y, exact)) in errors[samples.0..].iter_mut().zip(y) {
+                for (y, exact) in y.iter().zip(exact) {
+                    error.signal += exact * exact;
+                    error.error += (y - exact) * (y - exact);
+                }
             }
         }
     }

@@ -2,11 +2,11 @@
 //! where 16-bit cells, 15-bit digits or 32-bit sums do not suffice, and the form it is tested against.
 
 use crate::program::{BlockProgram, Cells, LayerProgram};
-use crate::read::occupied;
+use crate::read::{Answer, occupied};
 use ohmic_numerics::kernel::engine::{Block, Vectors};
 use ohmic_numerics::{Noise, Purpose, Site};
 
-/// Adds a block's answer to `y` (`count × outputs`); returns how many conversions clipped.
+/// Adds a block's answer; returns how many conversions clipped.
 ///
 /// # Panics
 /// The block holds plain cells.
@@ -16,13 +16,12 @@ pub(crate) fn read_block(
     vectors: Vectors<'_>,
     first_draw: u32,
     noise: Option<(&Noise, u32)>,
-    outputs: usize,
-    y: &mut [f64],
+    answer: &mut Answer<'_>,
 ) -> u64 {
     let Cells::Wide { cells, gains, variance } = &block.cells else { unreachable!("a block of plain cells") };
     let columns = block.columns();
     let mut clips = 0;
-    for (v, y) in y.chunks_exact_mut(outputs).enumerate() {
+    for v in 0..vectors.count() {
         let draw = first_draw + v as u32;
         let mut folded = vec![0i64; columns];
         for (s, slice) in program.slices.iter().enumerate() {
@@ -91,12 +90,11 @@ pub(crate) fn read_block(
             let step = program.step(readout.range);
             for (i, c) in readout.columns.clone().enumerate() {
                 let total = folded[c] * i64::from(block.worth[c]);
-                let y = &mut y[block.outputs.clone()];
                 match &readout.shared_gain {
-                    None => y[i] += total as f64 * step,
+                    None => *answer.at(block.outputs.start + i, v) += total as f64 * step,
                     Some(gains) => {
-                        for (y, &gain) in y.iter_mut().zip(gains.row(i)) {
-                            *y += (gain * total) as f64 * step;
+                        for (output, &gain) in block.outputs.clone().zip(gains.row(i)) {
+                            *answer.at(output, v) += (gain * total) as f64 * step;
                         }
                     }
                 }

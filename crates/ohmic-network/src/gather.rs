@@ -18,6 +18,9 @@ pub enum Gather {
 /// Largest height, width, kernel, stride, dilation or padding that is accepted.
 const LARGEST: usize = 1 << 16;
 
+/// Values that are copied at once.
+const CHUNK: usize = 8;
+
 /// Largest gathered matrix (`k × positions` of one group) that is accepted: 1 GiB of floats.
 const LARGEST_GATHERED: usize = 1 << 28;
 
@@ -254,55 +257,65 @@ impl Gather {
         stride: usize,
         out: &mut [T],
     ) {
+        self.gather_padded(sample, group, positions, stride, &mut Vec::new(), out);
+    }
+
+    /// The same with a buffer for the padded sample, kept from call to call.
+    ///
+    /// # Panics
+    /// `out.len() == positions.len() * stride`.
+    pub fn gather_padded<T: Copy + Default>(
+        &self,
+        sample: &[T],
+        group: usize,
+        positions: Range<usize>,
+        stride: usize,
+        padded: &mut Vec<T>,
+        out: &mut [T],
+    ) {
         assert!(stride >= self.k(), "vectors of {} every {stride}", self.k());
         assert_eq!(out.len(), positions.len() * stride, "gathered vectors");
-        match self {
-            Self::Vector { len } => out[..*len].copy_from_slice(sample),
-            Self::Window(w) => {
-                let [height, width] = w.size;
-                let [kh, kw] = w.kernel;
-                let channels = w.channels / w.groups;
-                let out_width = w.out_size()[1];
-                for (position, row) in positions.zip(out.chunks_exact_mut(stride)) {
-                    let top = (position / out_width * w.stride[0]) as isize - w.padding[0] as isize;
-                    let left = (position % out_width * w.stride[1]) as isize - w.padding[1] as isize;
-                    let inside = w.dilation[1] == 1 && left >= 0 && left as usize + kw <= width;
-                    for c in 0..channels {
-                        let plane = &sample[(group * channels + c) * height * width..][..height * width];
-                        for y in 0..kh {
-                            let at = (c * kh + y) * kw;
-                            let sy = top + (y * w.dilation[0]) as isize;
-                            // eight at once where there is room: what is too much is written over by the
-                            // next kernel row, or lies behind the vector
-                            if inside && kw <= 8 && at + 8 <= row.len() && sy >= 0 && sy < height as isize {
-                                let from = sy as usize * width + left as usize;
-                                if let Some(source) = plane.get(from..from + 8) {
-                                    row[at..at + 8].copy_from_slice(source);
-                                    continue;
-                                }
-                            }
-                            let target = &mut row[at..at + kw];
-                            if sy < 0 || sy >= height as isize {
-                                target.fill(T::default());
-                            } else if inside {
-                                target.copy_from_slice(&plane[sy as usize * width + left as usize..][..kw]);
-                            } else {
-                                let line = &plane[sy as usize * width..][..width];
-                                for (x, t) in target.iter_mut().enumerate() {
-                                    let sx = left + (x * w.dilation[1]) as isize;
-                                    *t = if sx < 0 || sx >= width as isize {
-                                        T::default()
-                                    } else {
-                                        line[sx as usize]
-                                    };
-                                }
-                            }
-                        }
-                    }
+        let w = match self {
+            Self::Vector { len } => return out[..*len].copy_from_slice(sample),
+            Self::Window(w) => w,
+        };
+        // a frame of zeros once a sample saves asking at every tap
+        let channels = w.channels / w.groups;
+        let [top, left, bottom, right] = w.padding;
+        let (height, width) = (w.size[0] + top + bottom, w.size[1] + left + right);
+        let own = &sample[group * channels * w.size[0] * w.size[1]..][..channels * w.size[0] * w.size[1]];
+        // room for a chunk behind the last tap
+        padded.clear();
+        padded.resize(channels * height * width + CHUNK, T::default());
+        for (c, plane) in own.chunks_exact(w.size[0] * w.size[1]).enumerate() {
+            for (y, line) in plane.chunks_exact(w.size[1]).enumerate() {
+                padded[(c * height + top + y) * width + left..][..line.len()].copy_from_slice(line);
+            }
+        }
+        let [kh, kw] = w.kernel;
+        let out_width = w.out_size()[1];
+        // where each kernel row starts, from the window's first tap on
+        let rows = channels * kh;
+        let start = |row: usize| (row / kh * height + row % kh * w.dilation[0]) * width;
+        let starts: Vec<usize> = (0..rows).map(start).collect();
+        // what is too much in a chunk is written over by the next kernel row, or lies behind the vector
+        let chunked = w.dilation[1] == 1 && kw <= CHUNK;
+        let safe = if chunked { (0..rows).take_while(|row| row * kw + CHUNK <= stride).count() } else { 0 };
+        for (position, out) in positions.zip(out.chunks_exact_mut(stride)) {
+            let first = position / out_width * w.stride[0] * width + position % out_width * w.stride[1];
+            let window = &padded[first..];
+            for (row, &start) in starts[..safe].iter().enumerate() {
+                let chunk: [T; CHUNK] = std::array::from_fn(|i| window[start + i]);
+                out[row * kw..][..CHUNK].copy_from_slice(&chunk);
+            }
+            for (row, &start) in starts.iter().enumerate().skip(safe) {
+                for (x, out) in out[row * kw..][..kw].iter_mut().enumerate() {
+                    *out = window[start + x * w.dilation[1]];
                 }
             }
         }
     }
+
     /// Adds all vectors of one group of a sample, entry by entry: what `gather` over all positions
     /// would give, summed, without writing the vectors out.
     ///

@@ -276,7 +276,7 @@ fn exact_program_is_the_integer_product() {
                 for c in 0..n {
                     let want: i64 =
                         (0..k).map(|i| i64::from(x[v * k + i]) * i64::from(weights[(i, c)])).sum();
-                    assert_eq!(y[v * n + c], want as f64, "{weight_bits} x {input_bits} bits");
+                    assert_eq!(y[c * 5 + v], want as f64, "{weight_bits} x {input_bits} bits");
                 }
             }
         }

@@ -222,14 +222,15 @@ pub struct Weighed<'a> {
 }
 
 by_level! {
-    fn weigh_at(sums: &[i32], width: usize, parts: &[Weighed<'_>], first: usize, stride: usize, y: &mut [f64]) -> () = scalar::weigh_rows
+    fn weigh_at(sums: &[i32], width: usize, parts: &[Weighed<'_>], first: usize, stride: usize, y: &mut [f64]) -> () = scalar::weigh_columns
 }
 
-/// Adds `step · worth · code` of every part to the outputs from `first` on of every row of `y` (`stride` long).
+/// Adds `step · worth · code` of every part, of row `v` of `sums`, to entry `first + v` of the rows of `y`
+/// (an output each, `stride` long).
 ///
 /// # Panics
-/// As many rows of `width` in `sums` as rows in `y`; parts lie within both.
-pub fn weigh_rows(
+/// Whole rows of `width` in `sums`, all of which have their entries; parts lie within both.
+pub fn weigh_columns(
     sums: &[i32],
     width: usize,
     parts: &[Weighed<'_>],
@@ -237,7 +238,7 @@ pub fn weigh_rows(
     stride: usize,
     y: &mut [f64],
 ) {
-    assert_eq!(sums.len() / width, y.len() / stride, "one row of sums a row of answers");
+    assert!(first + sums.len() / width <= stride, "an entry a row of sums");
     weigh_at(level(), sums, width, parts, first, stride, y);
 }
 

@@ -56,7 +56,7 @@ mod scalar;
 
 pub use convert::{
     Digit, DigitPart, Grids, Weighed, add_squares, convert_rows, deviate_rows, digit_rows, digits, digits_of,
-    fold_listed, fold_rows, or_rows, weigh_rows,
+    fold_listed, fold_rows, or_rows, weigh_columns,
 };
 pub use float::{Begin, InputRows, PanelsF32, dots_f32};
 pub use fused::{Active, Fused, read_rows};

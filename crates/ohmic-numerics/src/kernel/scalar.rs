@@ -184,9 +184,9 @@ pub(super) fn fold_listed(codes: &[i32], rows: &[u32], gains: &[i32], width: usi
     }
 }
 
-/// See [`super::weigh_rows`].
+/// See [`super::weigh_columns`].
 #[inline(always)]
-pub(super) fn weigh_rows(
+pub(super) fn weigh_columns(
     sums: &[i32],
     width: usize,
     parts: &[Weighed<'_>],
@@ -194,22 +194,23 @@ pub(super) fn weigh_rows(
     stride: usize,
     y: &mut [f64],
 ) {
-    for (sums, y) in sums.chunks_exact(width).zip(y.chunks_exact_mut(stride)) {
-        for part in parts {
-            let sums = &sums[part.first..][..part.worth.len()];
+    let rows = sums.len() / width;
+    for part in parts {
+        for (i, &worth) in part.worth.iter().enumerate() {
+            let column = sums[part.first + i..].iter().step_by(width);
             match part.shared {
                 None => {
-                    let y = &mut y[first..][..sums.len()];
-                    for ((y, &sum), &worth) in y.iter_mut().zip(sums).zip(part.worth) {
+                    let y = &mut y[i * stride + first..][..rows];
+                    for (y, &sum) in y.iter_mut().zip(column) {
                         // the first product is a whole number below 2^53: exact
                         *y += f64::from(sum) * worth * part.step;
                     }
                 }
                 Some(gains) => {
-                    let outputs = gains.len() / sums.len();
-                    let y = &mut y[first..][..outputs];
-                    for (&sum, gains) in sums.iter().zip(gains.chunks_exact(outputs)) {
-                        for (y, &gain) in y.iter_mut().zip(gains) {
+                    let outputs = gains.len() / part.worth.len();
+                    let gains = &gains[i * outputs..][..outputs];
+                    for (y, &gain) in y.chunks_mut(stride).zip(gains) {
+                        for (y, &sum) in y[first..][..rows].iter_mut().zip(column.clone()) {
                             *y += (gain * i64::from(sum)) as f64 * part.step;
                         }
                     }

@@ -51,6 +51,17 @@ impl<'a> Vectors<'a> {
         }
     }
 
+    /// The sum of some rows of a vector.
+    pub fn sum(&self, vector: usize, rows: Range<usize>) -> i64 {
+        let at = vector * self.stride;
+        match self.values {
+            Values::Bytes(x) => {
+                i64::from(x[at + rows.start..at + rows.end].iter().map(|&v| u32::from(v)).sum::<u32>())
+            }
+            Values::Words(x) => x[at + rows.start..at + rows.end].iter().map(|&v| i64::from(v)).sum(),
+        }
+    }
+
     /// The bits that occur in some rows of a vector.
     pub fn bits(&self, vector: usize, rows: Range<usize>) -> u32 {
         let at = vector * self.stride;

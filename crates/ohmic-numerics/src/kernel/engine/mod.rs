@@ -26,6 +26,7 @@ mod digits;
 mod pack;
 mod plain;
 mod portable;
+mod staircase;
 #[cfg(target_arch = "x86_64")]
 mod normal512;
 #[cfg(target_arch = "x86_64")]

@@ -1,5 +1,6 @@
 //! A block packed for an engine.
 
+use super::staircase::Staircase;
 use super::{Aligned, Engine};
 use crate::MatRef;
 use crate::kernel::{Digit, DigitPart, Grids};
@@ -48,7 +49,6 @@ pub struct Block {
     pub(super) engine: Engine,
     /// Rows of each fragment.
     pub(super) rows: Vec<usize>,
-    pub(super) columns: usize,
     /// Columns rounded up to panels.
     pub(super) width: usize,
     /// Fragments × width.
@@ -59,6 +59,8 @@ pub struct Block {
     pub(super) scale: f32,
     pub(super) slices: Vec<Slice>,
     pub(super) cells: Packed,
+    /// Conversions in short integers, if there are any.
+    pub(super) staircase: Option<Staircase>,
 }
 
 /// Cells in the order an engine reads them.
@@ -136,7 +138,6 @@ impl Block {
         Ok(Self {
             engine,
             rows: source.fragments.iter().map(ExactSizeIterator::len).collect(),
-            columns,
             width,
             gains,
             grids: source.grids.cloned(),
@@ -144,6 +145,7 @@ impl Block {
             scale: source.scale,
             slices: source.slices.to_vec(),
             cells: packed(engine, source, width),
+            staircase: if engine == Engine::Table8 { Staircase::of(source, width) } else { None },
         })
     }
 }
@@ -287,7 +289,7 @@ fn packed(engine: Engine, source: &BlockSource<'_>, width: usize) -> Packed {
         Engine::Table8 => {
             let (limit, signed) = if low < 0 { (127, Signs::Signed) } else { (255, Signs::Unsigned) };
             let flush = (limit / largest_entry(source).max(1)).min(32);
-            // a power of two, so that a list in steps of four is cut evenly
+            // a power of two, so that lists are cut evenly
             let flush = 1 << (flush as u32).ilog2();
             Packed::Quarter { cells: side_by_side(source, panels, 4, |r, c| at(r, c) as i8), flush, signed }
         }
