@@ -3,6 +3,7 @@
 use crate::Error;
 use ohmic_network::Tensor;
 use ohmic_network::quantization::QuantizedMvm;
+use ohmic_numerics::kernel::Order;
 use ohmic_numerics::kernel::engine::{Values, Vectors};
 
 /// What multiplies.
@@ -10,7 +11,7 @@ pub(crate) trait Multiply {
     /// Gets the integers of the whole batch, sample after sample, before anything is multiplied.
     fn begin(&mut self, _integers: Values<'_>) {}
 
-    /// Gets the vectors of one group, and the accumulators to add to (outputs of the group × vectors, in
+    /// Gets the vectors of one group, and the accumulators to add to (outputs of the group and vectors, in
     /// units of the integer product).
     fn multiply(&mut self, part: Part<'_>, y: &mut [f64]);
 }
@@ -23,6 +24,8 @@ pub(crate) struct Part<'a> {
     pub(crate) vectors: Vectors<'a>,
     /// Draw index of the first: sample · positions + position. The next ones follow.
     pub(crate) first_draw: u32,
+    /// How accumulators stand.
+    pub(crate) order: Order,
     /// Index within the batch of the first sample, and how many.
     pub(crate) samples: (usize, usize),
 }
@@ -99,8 +102,19 @@ pub(crate) fn apply(
             let first_draw = ((first_sample + sample) * positions) as u32;
             y.clear();
             y.resize(count * n, 0.0);
-            multiply.multiply(Part { group, vectors, first_draw, samples }, y);
+            // as the output wants them: position after position of an output, or outputs of a sample
+            let order = if positions == 1 { Order::ByVector(n) } else { Order::ByOutput(count) };
+            multiply.multiply(Part { group, vectors, first_draw, order, samples }, y);
             let scales = &scales[group * n..][..n];
+            if positions == 1 {
+                for (s, y) in y.chunks_exact(n).enumerate() {
+                    let out = &mut out[(sample + s) * outputs + group * n..][..n];
+                    for ((out, y), scale) in out.iter_mut().zip(y).zip(scales) {
+                        *out = scale.value(*y);
+                    }
+                }
+                continue;
+            }
             for ((c, scale), y) in scales.iter().enumerate().zip(y.chunks_exact(count)) {
                 for (s, y) in y.chunks_exact(positions).enumerate() {
                     let at = ((sample + s) * outputs + group * n + c) * positions;

@@ -248,9 +248,9 @@ struct Collector<'a> {
 
 impl Multiply for Collector<'_> {
     fn multiply(&mut self, part: Part<'_>, y: &mut [f64]) {
-        let Part { group, vectors, first_draw, .. } = part;
+        let Part { group, vectors, first_draw, order, .. } = part;
         collect(self.nominal, group, vectors, self.ranges, &mut self.digits, self.scratch);
-        multiply(self.exact, group, vectors, first_draw, None, y, self.scratch);
+        multiply(self.exact, group, vectors, first_draw, None, (y, order), self.scratch);
     }
 }
 

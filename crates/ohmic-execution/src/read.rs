@@ -4,7 +4,7 @@ use crate::program::{BlockProgram, Cells, LayerProgram, Occupied};
 use crate::wide;
 use ohmic_hardware::Skipping;
 use ohmic_numerics::kernel::engine::{Deviates, Digits, Values, Vectors, Workspace};
-use ohmic_numerics::kernel::{Weighed, weigh_columns};
+use ohmic_numerics::kernel::{self, Accumulators, Order, Weighed};
 use ohmic_numerics::{Noise, Site};
 use std::ops::Range;
 
@@ -27,8 +27,8 @@ const TOTAL_BYTES: usize = 128 << 10;
 /// The same for the deviations of four panels.
 const DEVIATION_BYTES: usize = 256 << 10;
 
-/// Adds the layer's answer to `y` (`outputs of the group × count`, in units of the integer product)
-/// and returns how many conversions clipped.
+/// Adds the layer's answer to `y` (outputs of the group and vectors in either order, in units of the integer
+/// product) and returns how many conversions clipped.
 ///
 /// `noise` is the chip's source and the layer's index; it is drawn from only if the program says that
 /// reads or conversions are noisy. `first_draw`: the draw index of the first vector. Reads whose digits are
@@ -39,7 +39,7 @@ pub(crate) fn multiply(
     vectors: Vectors<'_>,
     first_draw: u32,
     noise: Option<(&Noise, u32)>,
-    y: &mut [f64],
+    (y, order): (&mut [f64], Order),
     scratch: &mut Scratch,
 ) -> u64 {
     let count = vectors.count();
@@ -51,26 +51,14 @@ pub(crate) fn multiply(
     for first in (0..count).step_by(tile) {
         let n = tile.min(count - first);
         let part = vectors.part(first, n);
-        let answer = Answer { y: &mut *y, stride: count, first };
+        let answer = Answer { y: &mut *y, order, first };
         clips += multiply_tile(program, group, part, first_draw + first as u32, noise, answer, scratch);
     }
     clips
 }
 
-/// Accumulators of some vectors: that of output `c` and vector `v` is `y[c · stride + first + v]`.
-#[derive(Debug)]
-pub(crate) struct Answer<'a> {
-    pub(crate) y: &'a mut [f64],
-    pub(crate) stride: usize,
-    pub(crate) first: usize,
-}
-
-impl Answer<'_> {
-    /// The accumulator of an output and a vector.
-    pub(crate) fn at(&mut self, output: usize, vector: usize) -> &mut f64 {
-        &mut self.y[output * self.stride + self.first + vector]
-    }
-}
+/// The accumulators of a tile of vectors.
+pub(crate) type Answer<'a> = Accumulators<'a>;
 
 /// Vectors that are read together.
 fn tile(program: &LayerProgram, noisy: bool) -> usize {
@@ -191,9 +179,7 @@ fn weigh(
             shared: r.shared_gain.as_ref().map(|g| g.as_slice()),
         })
         .collect();
-    let Answer { y, stride, first } = answer;
-    let y = &mut y[block.outputs.start * *stride..block.outputs.end * *stride];
-    weigh_columns(totals, block.padded_columns(), &parts, *first, *stride, y);
+    kernel::weigh(totals, block.padded_columns(), &parts, block.outputs.start, answer);
 }
 
 /// What the encoding asks to be added for every unit of input.

@@ -10,6 +10,7 @@ use ohmic_hardware::Skipping;
 use ohmic_mapping::LayerPlan;
 use ohmic_network::quantization::QuantizedMvm;
 use ohmic_network::{LayerId, MvmEngine, Node, Tensor};
+use ohmic_numerics::kernel::Order;
 use ohmic_numerics::kernel::engine::{Values, Vectors};
 use std::cell::RefCell;
 
@@ -169,29 +170,33 @@ impl Multiply for LayerRun<'_, '_> {
 
     fn multiply(&mut self, part: Part<'_>, y: &mut [f64]) {
         let At { chip, id, chip_layer, layer, plan, .. } = self.at;
-        let Part { group, vectors, first_draw, samples } = part;
+        let Part { group, vectors, first_draw, order, samples } = part;
         count(chip.design, layer, plan, group, vectors, self.activity);
         match &chip_layer.program {
             None => {
-                multiply(&layer.exact, group, vectors, first_draw, None, y, self.scratch);
+                multiply(&layer.exact, group, vectors, first_draw, None, (y, order), self.scratch);
             }
             Some(program) => {
                 let noise = Some((&chip.noise, id.0));
-                self.activity.clips += multiply(program, group, vectors, first_draw, noise, y, self.scratch);
+                self.activity.clips += multiply(program, group, vectors, first_draw, noise, (y, order), self.scratch);
             }
         }
         let Some(errors) = self.errors.as_deref_mut() else { return };
         self.exact.clear();
         self.exact.resize(y.len(), 0.0);
-        multiply(&layer.exact, group, vectors, first_draw, None, self.exact, self.scratch);
-        let (all, each) = (vectors.count(), vectors.count() / samples.1);
-        for (y, exact) in y.chunks_exact(all).zip(self.exact.chunks_exact(all)) {
-            let y = y.chunks_exact(each).zip(exact.chunks_exact(each));
-            for (error, (y, exact)) in errors[samples.0..].iter_mut().zip(y) {
-                for (y, exact) in y.iter().zip(exact) {
-                    error.signal += exact * exact;
-                    error.error += (y - exact) * (y - exact);
-                }
+        multiply(&layer.exact, group, vectors, first_draw, None, (self.exact, order), self.scratch);
+        let each = vectors.count() / samples.1;
+        let (run, samples_of) = match order {
+            // an output's positions, sample after sample
+            Order::ByOutput(_) => (each, samples.1),
+            // the outputs of a sample
+            Order::ByVector(outputs) => (outputs, samples.1),
+        };
+        for (i, (y, exact)) in y.chunks_exact(run).zip(self.exact.chunks_exact(run)).enumerate() {
+            let error = &mut errors[samples.0 + i % samples_of];
+            for (y, exact) in y.iter().zip(exact) {
+                error.signal += exact * exact;
+                error.error += (y - exact) * (y - exact);
             }
         }
     }

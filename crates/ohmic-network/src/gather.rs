@@ -305,8 +305,7 @@ impl Gather {
             let first = position / out_width * w.stride[0] * width + position % out_width * w.stride[1];
             let window = &padded[first..];
             for (row, &start) in starts[..safe].iter().enumerate() {
-                let chunk: [T; CHUNK] = std::array::from_fn(|i| window[start + i]);
-                out[row * kw..][..CHUNK].copy_from_slice(&chunk);
+                out[row * kw..row * kw + CHUNK].copy_from_slice(&window[start..start + CHUNK]);
             }
             for (row, &start) in starts.iter().enumerate().skip(safe) {
                 for (x, out) in out[row * kw..][..kw].iter_mut().enumerate() {

@@ -221,25 +221,86 @@ pub struct Weighed<'a> {
     pub shared: Option<&'a [i64]>,
 }
 
-by_level! {
-    fn weigh_at(sums: &[i32], width: usize, parts: &[Weighed<'_>], first: usize, stride: usize, y: &mut [f64]) -> () = scalar::weigh_columns
+/// Accumulators of many outputs and vectors.
+#[derive(Debug)]
+pub struct Accumulators<'a> {
+    /// Their values.
+    pub y: &'a mut [f64],
+    /// How they stand.
+    pub order: Order,
+    /// The first vector that is meant.
+    pub first: usize,
 }
 
-/// Adds `step · worth · code` of every part, of row `v` of `sums`, to entry `first + v` of the rows of `y`
-/// (an output each, `stride` long).
+/// How accumulators stand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// Output by output, this many vectors each.
+    ByOutput(usize),
+    /// Vector by vector, this many outputs each.
+    ByVector(usize),
+}
+
+impl Accumulators<'_> {
+    /// The accumulator of an output and a vector, counted from the first.
+    #[inline(always)]
+    pub fn at(&mut self, output: usize, vector: usize) -> &mut f64 {
+        let vector = self.first + vector;
+        match self.order {
+            Order::ByOutput(vectors) => &mut self.y[output * vectors + vector],
+            Order::ByVector(outputs) => &mut self.y[vector * outputs + output],
+        }
+    }
+}
+
+by_level! {
+    fn weigh_rows_at(sums: &[i32], width: usize, part: Weighed<'_>, stride: usize, y: &mut [f64]) -> () = scalar::weigh_rows
+}
+
+by_level! {
+    fn weigh_columns_at(sums: &[i32], width: usize, part: Weighed<'_>, stride: usize, y: &mut [f64]) -> () = scalar::weigh_columns
+}
+
+/// Adds `step · worth · code` of every part and row of `sums` to the accumulators, from output `output` on.
 ///
 /// # Panics
-/// Whole rows of `width` in `sums`, all of which have their entries; parts lie within both.
-pub fn weigh_columns(
-    sums: &[i32],
-    width: usize,
-    parts: &[Weighed<'_>],
-    first: usize,
-    stride: usize,
-    y: &mut [f64],
-) {
-    assert!(first + sums.len() / width <= stride, "an entry a row of sums");
-    weigh_at(level(), sums, width, parts, first, stride, y);
+/// Whole rows of `width` in `sums`, all of which have accumulators; parts lie within both.
+pub fn weigh(sums: &[i32], width: usize, parts: &[Weighed<'_>], output: usize, to: &mut Accumulators<'_>) {
+    let rows = sums.len() / width;
+    for part in parts {
+        if let Some(gains) = part.shared {
+            let outputs = gains.len() / part.worth.len();
+            for (i, gains) in gains.chunks_exact(outputs).enumerate() {
+                for (v, &sum) in sums[part.first + i..].iter().step_by(width).enumerate() {
+                    for (c, &gain) in gains.iter().enumerate() {
+                        *to.at(output + c, v) += (gain * i64::from(sum)) as f64 * part.step;
+                    }
+                }
+            }
+            continue;
+        }
+        match to.order {
+            Order::ByVector(outputs) => {
+                assert!(output + part.worth.len() <= outputs, "an accumulator a column");
+                let y = &mut to.y[to.first * outputs + output..];
+                weigh_rows_at(level(), sums, width, *part, outputs, y);
+            }
+            Order::ByOutput(vectors) => {
+                assert!(to.first + rows <= vectors, "an accumulator a row of sums");
+                let y = &mut to.y[output * vectors + to.first..];
+                #[cfg(target_arch = "x86_64")]
+                if level() == super::Level::Avx512 {
+                    assert!(part.first + part.worth.len() <= width, "a part within its row");
+                    assert!((part.worth.len() - 1) * vectors + rows <= y.len(), "an accumulator each");
+                    // SAFETY: `level` reports AVX-512 only where all the features of the function are there; the
+                    // asserts give every address it forms.
+                    unsafe { super::avx512::weigh_columns(sums, width, *part, vectors, y) };
+                    continue;
+                }
+                weigh_columns_at(level(), sums, width, *part, vectors, y);
+            }
+        }
+    }
 }
 
 by_level! {

@@ -55,8 +55,8 @@ mod peak;
 mod scalar;
 
 pub use convert::{
-    Digit, DigitPart, Grids, Weighed, add_squares, convert_rows, deviate_rows, digit_rows, digits, digits_of,
-    fold_listed, fold_rows, or_rows, weigh_columns,
+    Accumulators, Digit, DigitPart, Grids, Order, Weighed, add_squares, convert_rows, deviate_rows, digit_rows, digits, digits_of,
+    fold_listed, fold_rows, or_rows, weigh,
 };
 pub use float::{Begin, InputRows, PanelsF32, dots_f32};
 pub use fused::{Active, Fused, read_rows};

@@ -184,38 +184,28 @@ pub(super) fn fold_listed(codes: &[i32], rows: &[u32], gains: &[i32], width: usi
     }
 }
 
-/// See [`super::weigh_columns`].
+/// See [`super::weigh`], vector by vector.
 #[inline(always)]
-pub(super) fn weigh_columns(
-    sums: &[i32],
-    width: usize,
-    parts: &[Weighed<'_>],
-    first: usize,
-    stride: usize,
-    y: &mut [f64],
-) {
+pub(super) fn weigh_rows(sums: &[i32], width: usize, part: Weighed<'_>, stride: usize, y: &mut [f64]) {
+    let columns = part.worth.len();
+    // the last row may end with its last accumulator
+    for (sums, y) in sums.chunks_exact(width).zip(y.chunks_mut(stride)) {
+        let y = &mut y[..columns];
+        for ((y, &sum), &worth) in y.iter_mut().zip(&sums[part.first..][..columns]).zip(part.worth) {
+            // the first product is a whole number below 2^53: exact
+            *y += f64::from(sum) * worth * part.step;
+        }
+    }
+}
+
+/// See [`super::weigh`], output by output.
+#[inline(always)]
+pub(super) fn weigh_columns(sums: &[i32], width: usize, part: Weighed<'_>, stride: usize, y: &mut [f64]) {
     let rows = sums.len() / width;
-    for part in parts {
-        for (i, &worth) in part.worth.iter().enumerate() {
-            let column = sums[part.first + i..].iter().step_by(width);
-            match part.shared {
-                None => {
-                    let y = &mut y[i * stride + first..][..rows];
-                    for (y, &sum) in y.iter_mut().zip(column) {
-                        // the first product is a whole number below 2^53: exact
-                        *y += f64::from(sum) * worth * part.step;
-                    }
-                }
-                Some(gains) => {
-                    let outputs = gains.len() / part.worth.len();
-                    let gains = &gains[i * outputs..][..outputs];
-                    for (y, &gain) in y.chunks_mut(stride).zip(gains) {
-                        for (y, &sum) in y[first..][..rows].iter_mut().zip(column.clone()) {
-                            *y += (gain * i64::from(sum)) as f64 * part.step;
-                        }
-                    }
-                }
-            }
+    for (i, &worth) in part.worth.iter().enumerate() {
+        let y = &mut y[i * stride..][..rows];
+        for (y, &sum) in y.iter_mut().zip(sums[part.first + i..].iter().step_by(width)) {
+            *y += f64::from(sum) * worth * part.step;
         }
     }
 }

@@ -273,32 +273,56 @@ impl Group<'_> {
             };
             let slots = (block.rows.len() * slices * N).next_multiple_of(4);
             let gains = block.gains.as_ptr().add(f * width + first * Block::PANEL);
+            let at: [Converters; N] =
+                std::array::from_fn(|j| Converters::at(block, (first + j) * Block::PANEL));
+            let (mut vector, mut s) = (row / slices, row % slices);
             for i in 0..M {
-                let (vector, s) = ((row + i) / slices, (row + i) % slices);
-                let gain = block.slices[s].gain;
-                let shift = _mm_cvtsi32_si128(gain.unsigned_abs().trailing_zeros() as i32);
                 let deviations = match deviations {
                     Some(d) => d.as_ptr().add((vector * slots + (f * slices + s) * N) * Block::PANEL),
                     None => std::ptr::null(),
                 };
                 let total = totals.as_mut_ptr().add(vector * width + first * Block::PANEL);
-                let base = if bias == 0 {
-                    _mm512_setzero_si512()
-                } else {
+                if bias != 0 {
                     let x = std::slice::from_raw_parts(x[i].cast::<u8>(), rows);
-                    _mm512_set1_epi32(bias * sum_of_bytes(x))
-                };
-                for j in 0..N {
-                    let sum = if bias == 0 { sums[i][j] } else { _mm512_add_epi32(sums[i][j], base) };
-                    let at = Converters::at(block, (first + j) * Block::PANEL);
-                    let code = convert::<HOW>(sum, at, deviations.wrapping_add(j * Block::PANEL), clips);
-                    let gains = _mm512_loadu_si512(gains.add(j * Block::PANEL).cast());
-                    let worth = _mm512_sll_epi32(weigh::<HOW>(code, gains), shift);
-                    let to = total.add(j * Block::PANEL).cast::<__m512i>();
-                    let sum = _mm512_loadu_si512(to);
-                    let sum =
-                        if gain < 0 { _mm512_sub_epi32(sum, worth) } else { _mm512_add_epi32(sum, worth) };
-                    _mm512_storeu_si512(to, sum);
+                    let base = _mm512_set1_epi32(bias * sum_of_bytes(x));
+                    for sum in &mut sums[i] {
+                        *sum = _mm512_add_epi32(*sum, base);
+                    }
+                }
+                if block.alike {
+                    // one slice, gains of one: the code is the worth
+                    for j in 0..N {
+                        let to = total.add(j * Block::PANEL).cast::<__m512i>();
+                        let code = convert::<HOW>(
+                            sums[i][j],
+                            at[j],
+                            deviations.wrapping_add(j * Block::PANEL),
+                            clips,
+                        );
+                        _mm512_storeu_si512(to, _mm512_add_epi32(code, _mm512_loadu_si512(to)));
+                    }
+                } else {
+                    let gain = block.slices[s].gain;
+                    let shift = _mm_cvtsi32_si128(gain.unsigned_abs().trailing_zeros() as i32);
+                    for j in 0..N {
+                        let to = total.add(j * Block::PANEL).cast::<__m512i>();
+                        let code = convert::<HOW>(
+                            sums[i][j],
+                            at[j],
+                            deviations.wrapping_add(j * Block::PANEL),
+                            clips,
+                        );
+                        let gains = _mm512_loadu_si512(gains.add(j * Block::PANEL).cast());
+                        let worth = _mm512_sll_epi32(weigh::<HOW>(code, gains), shift);
+                        let sum = _mm512_loadu_si512(to);
+                        let sum =
+                            if gain < 0 { _mm512_sub_epi32(sum, worth) } else { _mm512_add_epi32(sum, worth) };
+                        _mm512_storeu_si512(to, sum);
+                    }
+                }
+                s += 1;
+                if s == slices {
+                    (vector, s) = (vector + 1, 0);
                 }
             }
         }

@@ -25,10 +25,16 @@ pub(super) unsafe fn deviations(draws: Draws, scales: Scales<'_>, out: &mut [f32
     }
     let even = _mm512_set_epi64(14, 12, 10, 8, 6, 4, 2, 0);
     let place = (_mm512_set1_epi64(i64::from(draws.place[0])), _mm512_set1_epi64(i64::from(draws.place[1])));
-    for (t, out) in out.chunks_exact_mut(slots * Block::PANEL).enumerate() {
-        let draw = _mm512_set1_epi64(i64::from(draws.draw.wrapping_add(t as u32)));
-        for (q, out) in out.chunks_exact_mut(4 * Block::PANEL).enumerate() {
-            let first = draws.first.wrapping_add((q * Block::PANEL) as u32);
+    let quads = slots / 4;
+    let count = out.len() / (4 * Block::PANEL);
+    let (mut t, mut q) = (0, 0);
+    let mut words = [[_mm512_setzero_si512(); 4]; PART];
+    for part in (0..count).step_by(PART) {
+        let n = PART.min(count - part);
+        let (mut then_t, mut then_q) = (t, q);
+        for words in &mut words[..n] {
+            let draw = _mm512_set1_epi64(i64::from(draws.draw.wrapping_add(then_t as u32)));
+            let first = draws.first.wrapping_add((then_q * Block::PANEL) as u32);
             // quads 0, 2, .. 14 and 1, 3, .. 15
             let start = _mm512_add_epi32(even, _mm512_set1_epi64(i64::from(first)));
             let mut states = [0u32, 1].map(|odd| {
@@ -45,34 +51,54 @@ pub(super) unsafe fn deviations(draws: Draws, scales: Scales<'_>, out: &mut [f32
                     ];
                 }
             }
-            let words: [__m512i; 4] = std::array::from_fn(|i| {
+            *words = std::array::from_fn(|i| {
                 _mm512_mask_blend_epi32(0xaaaa, states[0][i], _mm512_slli_epi64::<32>(states[1][i]))
             });
-            // SAFETY: the same features; the caller vouches for columns and rows of the slots.
-            unsafe {
-                let (a, b) = box_muller(words[0], words[1]);
-                let (c, d) = box_muller(words[2], words[3]);
-                for (j, normal) in [a, b, c, d].into_iter().enumerate() {
-                    let slot = scales.slots.get_unchecked(4 * q + j);
-                    let sigma = _mm512_loadu_ps(sigma.add(slot.column));
-                    let sigma = match scales.deviates.variance {
-                        None => sigma,
-                        Some(variance) => {
-                            let at = (slot.row + t * scales.slices) * scales.width + slot.column;
-                            let sums = _mm512_loadu_si512(scales.variances.as_ptr().add(at).cast());
-                            let off = variance.taken_off.get_unchecked(slot.fragment).as_ptr().add(slot.column);
-                            let sums = _mm512_add_epi32(sums, _mm512_loadu_si512(off.cast()));
-                            let read = _mm512_mul_ps(_mm512_cvtepu32_ps(sums), _mm512_set1_ps(variance.unit));
-                            _mm512_sqrt_ps(_mm512_add_ps(read, _mm512_mul_ps(sigma, sigma)))
-                        }
-                    };
-                    let out = out.as_mut_ptr().add(j * Block::PANEL);
-                    _mm512_storeu_ps(out, _mm512_mul_ps(normal, sigma));
+            then_q += 1;
+            if then_q == quads {
+                (then_t, then_q) = (then_t + 1, 0);
+            }
+        }
+        for (i, words) in words[..n].iter().enumerate() {
+            for half in 0..2 {
+                // SAFETY: the same features; the caller vouches for columns and rows of the slots; `out` holds
+                // four panels for each of the `count` quads.
+                unsafe {
+                    let (a, b) = box_muller(words[2 * half], words[2 * half + 1]);
+                    for (j, normal) in [a, b].into_iter().enumerate() {
+                        let slot = scales.slots.get_unchecked(4 * q + 2 * half + j);
+                        let sigma = _mm512_loadu_ps(sigma.add(slot.column));
+                        let sigma = match scales.deviates.variance {
+                            None => sigma,
+                            Some(variance) => {
+                                let at = (slot.row + t * scales.slices) * scales.width + slot.column;
+                                let sums = _mm512_loadu_si512(scales.variances.as_ptr().add(at).cast());
+                                let off =
+                                    variance.taken_off.get_unchecked(slot.fragment).as_ptr().add(slot.column);
+                                let sums = _mm512_add_epi32(sums, _mm512_loadu_si512(off.cast()));
+                                let read =
+                                    _mm512_mul_ps(_mm512_cvtepu32_ps(sums), _mm512_set1_ps(variance.unit));
+                                _mm512_sqrt_ps(_mm512_add_ps(read, _mm512_mul_ps(sigma, sigma)))
+                            }
+                        };
+                        let out = out.as_mut_ptr().add(((part + i) * 4 + 2 * half + j) * Block::PANEL);
+                        _mm512_storeu_ps(out, _mm512_mul_ps(normal, sigma));
+                    }
                 }
+            }
+            q += 1;
+            if q == quads {
+                (t, q) = (t + 1, 0);
             }
         }
     }
 }
+
+/// Quads whose words are drawn before their deviates are made.
+///
+/// PERF: short loops apart keep more of their rounds in flight than one long loop: both are chains of
+/// dependent operations.
+const PART: usize = 16;
 
 /// Two normal deviates a lane, operation by operation those of `noise::quad_normals`.
 ///

@@ -58,6 +58,8 @@ pub struct Block {
     pub(super) factors: Aligned<f32>,
     pub(super) scale: f32,
     pub(super) slices: Vec<Slice>,
+    /// Whether there is one slice, and all gains are one.
+    pub(super) alike: bool,
     pub(super) cells: Packed,
     /// Conversions in short integers, if there are any.
     pub(super) staircase: Option<Staircase>,
@@ -144,6 +146,8 @@ impl Block {
             factors,
             scale: source.scale,
             slices: source.slices.to_vec(),
+            alike: matches!(source.slices, [slice] if slice.gain == 1)
+                && (0..source.gains.rows()).all(|f| source.gains.row(f).iter().all(|&g| g == 1)),
             cells: packed(engine, source, width),
             staircase: if engine == Engine::Table8 { Staircase::of(source, width) } else { None },
         })

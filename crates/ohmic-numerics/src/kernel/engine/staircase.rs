@@ -232,10 +232,10 @@ mod tests {
     use crate::Uniform;
 
     /// `find` promises what it has compared; here, that it finds something for the converters in use: full
-    /// scale of 128 rows of two-bit cells in 3 to 9 bits, with its ties, and steps of one and two.
+    /// scale of 128 rows of two-bit cells in 6 to 9 bits, with its ties, and steps of one and two.
     #[test]
     fn converters_in_use_have_a_staircase() {
-        for (bits, most) in [(3, 384), (4, 384), (6, 384), (8, 384), (8, 255), (9, 384), (8, 24), (4, 24)] {
+        for (bits, most) in [(6, 384), (8, 384), (8, 255), (9, 384), (8, 24), (4, 24)] {
             for step in [most as f32 / ((1 << bits) - 1) as f32, 1.0, 2.0, 1.7] {
                 let grids = Grids::new([Uniform::unsigned(bits, step)], 16);
                 let found = Step::find(&grids, 0, 1.0, most);

@@ -67,12 +67,15 @@ pub(super) unsafe fn table_group(
             fragments.end += 1;
         }
         let capacity =
-            fragments.clone().map(|f| block.rows[f].div_ceil(4)).max().unwrap_or(0).next_multiple_of(2);
+            fragments.clone().map(|f| block.rows[f].div_ceil(4)).max().unwrap_or(0);
+        // short lists two at a time, long ones eight: few lengths, so that their ends are foreseen
+        let step = if capacity > 4 { 8 } else { 2 };
+        let capacity = capacity.next_multiple_of(step);
         let here = (first_fragment + fragments.start..first_fragment + fragments.end, digits.stamp);
         // SAFETY: see the callee; fragments are those of the block.
         unsafe {
             if listed.as_ref() != Some(&here) {
-                list(block, digits, offsets, fragments.clone(), capacity, lists, lengths);
+                list(block, digits, offsets, fragments.clone(), (capacity, step), lists, lengths);
                 *listed = Some(here);
             }
             for strip in 0..count.div_ceil(side) {
@@ -158,7 +161,7 @@ unsafe fn list(
     digits: DigitRows<'_>,
     offsets: &[usize],
     fragments: Range<usize>,
-    capacity: usize,
+    (capacity, step): (usize, usize),
     lists: &mut Aligned<u32>,
     lengths: &mut Vec<u32>,
 ) {
@@ -212,8 +215,8 @@ unsafe fn list(
                 }
                 length += driven.count_ones() as usize;
             }
-            // the first entry of all is a zero: lists are read two at a time
-            let whole = length.next_multiple_of(2);
+            // the first entry of all is a zero
+            let whole = length.next_multiple_of(step);
             out[length..whole].fill(0);
             lengths[at] = whole as u32;
             base += groups * FOUR_ROWS;
@@ -358,25 +361,26 @@ impl Strip<'_> {
                 // two entries fit 16 bits; then even words are one panel, odd words the other
                 let (low, high) = (_mm512_set1_epi32(1), _mm512_set1_epi32(1 << 16));
                 let mut more = [zero; N];
+                macro_rules! add {
+                    ($sums:ident, $i:expr) => {
+                        let pair = _mm512_add_epi16(entry($i), entry($i + 1));
+                        dot_pairs(&mut $sums[0], pair, low);
+                        if N > 1 {
+                            dot_pairs(&mut $sums[1], pair, high);
+                        }
+                    };
+                }
                 let mut i = 0;
-                if length % 4 != 0 {
-                    let a = _mm512_add_epi16(entry(0), entry(1));
-                    dot_pairs(&mut sums[0], a, low);
-                    if N > 1 {
-                        dot_pairs(&mut sums[1], a, high);
-                    }
-                    i = 2;
+                while i + 8 <= length {
+                    add!(sums, i);
+                    add!(more, i + 2);
+                    add!(sums, i + 4);
+                    add!(more, i + 6);
+                    i += 8;
                 }
                 while i < length {
-                    let a = _mm512_add_epi16(entry(i), entry(i + 1));
-                    let b = _mm512_add_epi16(entry(i + 2), entry(i + 3));
-                    dot_pairs(&mut sums[0], a, low);
-                    dot_pairs(&mut more[0], b, low);
-                    if N > 1 {
-                        dot_pairs(&mut sums[1], a, high);
-                        dot_pairs(&mut more[1], b, high);
-                    }
-                    i += 4;
+                    add!(sums, i);
+                    i += 2;
                 }
                 for j in 0..N {
                     sums[j] = _mm512_add_epi32(sums[j], more[j]);
@@ -414,14 +418,15 @@ impl Strip<'_> {
         unsafe {
             let entry = |i: usize| _mm512_load_si512(self.table.add(*list.add(i) as usize).cast());
             let end = (*i + flush).min(length);
-            let (mut a, mut b) = (entry(*i), entry(*i + 1));
-            *i += 2;
-            while *i + 4 <= end {
+            let (mut a, mut b) = (_mm512_setzero_si512(), _mm512_setzero_si512());
+            while *i + 8 <= end {
                 a = _mm512_add_epi8(a, _mm512_add_epi8(entry(*i), entry(*i + 1)));
                 b = _mm512_add_epi8(b, _mm512_add_epi8(entry(*i + 2), entry(*i + 3)));
-                *i += 4;
+                a = _mm512_add_epi8(a, _mm512_add_epi8(entry(*i + 4), entry(*i + 5)));
+                b = _mm512_add_epi8(b, _mm512_add_epi8(entry(*i + 6), entry(*i + 7)));
+                *i += 8;
             }
-            if *i < end {
+            while *i < end {
                 a = _mm512_add_epi8(a, _mm512_add_epi8(entry(*i), entry(*i + 1)));
                 *i += 2;
             }
