@@ -17,10 +17,11 @@ pub(super) enum Staircase {
     Bytes(Bytes),
 }
 
-/// `code = min(((sum · 2^7 · slope) / 2^16 + half) / 64 + [sum = off] · put, high)`. Entries stand in strips of 64
+/// `code = min(((sum · 2^7 · slope) / 2^16 + half) / 2^shift + [sum = off] · put, high)`. Entries stand in strips of 64
 /// columns: panels 0 and 2 word by word, then panels 1 and 3.
 #[derive(Clone, Debug)]
 pub(super) struct Words {
+    pub(super) shift: u32,
     pub(super) slope: Aligned<i16>,
     pub(super) half: Aligned<i16>,
     pub(super) off: Aligned<i16>,
@@ -107,6 +108,15 @@ impl Staircase {
         // columns behind the last have sums of zero: code 0, never clipped
         ceiling.fill(i16::MAX);
         off.fill(-1);
+        // as fine as slopes of 16 bits and codes of 16 bits allow
+        let columns = source.cells.cols();
+        let steepest = grids.inverse[..columns].iter().fold(0f32, |top, &v| top.max(v)) * source.scale;
+        let highest = grids.high[..columns].iter().fold(1f32, |top, &v| top.max(v));
+        let room = (127.9 / steepest).log2().min((65_535.0 / (highest + 2.0)).log2()).floor();
+        if !(4.0..=15.0).contains(&room) {
+            return None;
+        }
+        let shift = room as u32;
         let mut clips = Clips::Never;
         let mut known: Vec<([u32; 3], Step)> = Vec::new();
         for c in 0..source.cells.cols() {
@@ -114,7 +124,7 @@ impl Staircase {
             let step = match known.iter().find(|(k, _)| *k == key) {
                 Some((_, step)) => *step,
                 None => {
-                    let step = Step::find(grids, c, source.scale, most)?;
+                    let step = Step::find(grids, c, source.scale, most, shift)?;
                     known.push((key, step));
                     step
                 }
@@ -142,7 +152,7 @@ impl Staircase {
                 }
             }
         }
-        Some(Self::Words(Words { slope, half, off, put, high, ceiling, clips, gains }))
+        Some(Self::Words(Words { shift, slope, half, off, put, high, ceiling, clips, gains }))
     }
 }
 
@@ -161,6 +171,7 @@ fn code(grids: &Grids, column: usize, scale: f32, sum: usize) -> Option<i32> {
 /// One column's staircase.
 #[derive(Clone, Copy, Debug)]
 struct Step {
+    shift: u32,
     slope: u16,
     half: i16,
     off: i16,
@@ -171,21 +182,21 @@ struct Step {
 
 impl Step {
     /// A staircase that agrees with the converter on every sum from 0 to `most`.
-    fn find(grids: &Grids, column: usize, scale: f32, most: usize) -> Option<Self> {
+    fn find(grids: &Grids, column: usize, scale: f32, most: usize, shift: u32) -> Option<Self> {
         if grids.low[column] > 0.0 || !(0.0..=16_383.0).contains(&grids.high[column]) {
             return None;
         }
         let high = grids.high[column] as i16;
         // codes grow with sums: those above the first that clips clip too
         let ceiling = (0..=most).take_while(|&sum| code(grids, column, scale, sum).is_some()).count().checked_sub(1)?;
-        let slope = f64::from(grids.inverse[column] * scale) * 32_768.0;
-        if !(1.0..65_535.0).contains(&slope) {
+        let slope = f64::from(grids.inverse[column] * scale) * f64::from(512u32 << shift);
+        if !(3.0..65_533.0).contains(&slope) {
             return None;
         }
         for slope in [0.0, -1.0, 1.0, -2.0, 2.0].map(|d| slope.round() + d) {
-            for half in [32, 33, 31, 34, 30] {
+            for half in [0, 1, -1, 2, -2].map(|d| (1i16 << (shift - 1)) + d) {
                 let mut step =
-                    Self { slope: slope as u16, half, off: -1, put: 0, high, ceiling: ceiling as i16 };
+                    Self { shift, slope: slope as u16, half, off: -1, put: 0, high, ceiling: ceiling as i16 };
                 let wrong: Vec<usize> = (0..=most)
                     .filter(|&sum| step.code(sum) != code(grids, column, scale, sum).unwrap_or(i32::from(high)))
                     .collect();
@@ -205,7 +216,8 @@ impl Step {
 
     fn code(&self, sum: usize) -> i32 {
         let scaled = (((sum as u32) << 7) * u32::from(self.slope)) >> 16;
-        let code = ((scaled + self.half as u32) >> 6) as i32;
+        // in 16 bits, as the engine adds
+        let code = i32::from((scaled + self.half as u32) as u16 >> self.shift);
         let code = if sum == self.off as usize { code + i32::from(self.put) } else { code };
         code.min(i32::from(self.high))
     }
@@ -232,15 +244,15 @@ mod tests {
     use crate::Uniform;
 
     /// `find` promises what it has compared; here, that it finds something for the converters in use: full
-    /// scale of 128 rows of two-bit cells in 6 to 9 bits, with its ties, and steps of one and two.
+    /// scale of 128 rows of two-bit cells in 4 to 9 bits, with its ties.
     #[test]
     fn converters_in_use_have_a_staircase() {
-        for (bits, most) in [(6, 384), (8, 384), (8, 255), (9, 384), (8, 24), (4, 24)] {
-            for step in [most as f32 / ((1 << bits) - 1) as f32, 1.0, 2.0, 1.7] {
+        for (bits, most, shift) in [(4, 384, 11), (6, 384, 9), (8, 384, 7), (8, 255, 6), (9, 384, 6), (4, 24, 7)] {
+            let step = most as f32 / ((1 << bits) - 1) as f32;
+            {
                 let grids = Grids::new([Uniform::unsigned(bits, step)], 16);
-                let found = Step::find(&grids, 0, 1.0, most);
-                // at two a step every odd sum is a tie: half of them go up, half down
-                assert_eq!(found.is_some(), step != 2.0, "{bits} bits, step {step}, sums to {most}");
+                let found = Step::find(&grids, 0, 1.0, most, shift);
+                assert!(found.is_some(), "{bits} bits, step {step}, sums to {most}");
             }
         }
     }

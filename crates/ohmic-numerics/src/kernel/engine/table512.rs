@@ -457,6 +457,7 @@ impl Strip<'_> {
             let (slope, half) = (pair(&steps.slope), pair(&steps.half));
             let (off, put) = (pair(&steps.off), pair(&steps.put));
             let (high, ceiling) = (pair(&steps.high), pair(&steps.ceiling));
+            let shift = _mm512_set1_epi16(steps.shift as i16);
             let low_byte = _mm512_set1_epi16(0xff);
             let one = _mm512_set1_epi16(1);
             let mut clipped = _mm512_setzero_si512();
@@ -483,7 +484,7 @@ impl Strip<'_> {
                         }
                         for i in 0..2 {
                             let scaled = _mm512_mulhi_epu16(_mm512_slli_epi16::<7>(sums[i]), slope[i]);
-                            let code = _mm512_srli_epi16::<6>(_mm512_add_epi16(scaled, half[i]));
+                            let code = _mm512_srlv_epi16(_mm512_add_epi16(scaled, half[i]), shift);
                             let odd = _mm512_cmpeq_epi16_mask(sums[i], off[i]);
                             let mut code = _mm512_mask_add_epi16(code, odd, code, put[i]);
                             if CLIPS {
