@@ -88,8 +88,7 @@ fn multiply_tile(
         cut = Some(digits.cut(&program.layout, &program.digits, vectors));
     }
     let has_variance = noise.is_some() && program.blocks.iter().any(|b| b.variance.is_some());
-    let squares =
-        if has_variance { squares.squares(&program.layout, &program.digits, vectors) } else { &[] };
+    let squares = if has_variance { squares.squares(&program.layout, &program.digits, vectors) } else { &[] };
     for block in program.blocks.iter().filter(|b| b.group == group) {
         let width = block.padded_columns();
         match (&block.cells, cut) {

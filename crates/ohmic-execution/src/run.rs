@@ -178,7 +178,8 @@ impl Multiply for LayerRun<'_, '_> {
             }
             Some(program) => {
                 let noise = Some((&chip.noise, id.0));
-                self.activity.clips += multiply(program, group, vectors, first_draw, noise, (y, order), self.scratch);
+                self.activity.clips +=
+                    multiply(program, group, vectors, first_draw, noise, (y, order), self.scratch);
             }
         }
         let Some(errors) = self.errors.as_deref_mut() else { return };

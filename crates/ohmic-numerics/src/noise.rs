@@ -120,32 +120,6 @@ impl Noise {
     }
 }
 
-impl Noise {
-    /// Standard normal deviates of many rows at one place: row `r` holds those of draw `rows[r].0` for
-    /// `cells` cells from `rows[r].1` on, and starts at `r · stride` of `out`; what lies behind a
-    /// row's cells is left as it is, but for up to three entries. The same values as
-    /// [`Noise::fill_normal`], and faster for short rows.
-    ///
-    /// # Panics
-    /// First cells are multiples of 4; rows of `stride >= cells` rounded up to 4 fit `out`.
-    pub fn fill_normal_rows(
-        &self,
-        purpose: Purpose,
-        at: Site,
-        rows: &[(u32, u32)],
-        cells: usize,
-        stride: usize,
-        out: &mut [f32],
-    ) {
-        let quads = cells.div_ceil(4);
-        assert!(4 * quads <= stride && rows.len() * stride <= out.len(), "{} rows of {stride}", rows.len());
-        assert!(rows.iter().all(|r| r.1 % 4 == 0), "rows start at whole quads");
-        let high = (purpose as u32) << 24 | (at.layer & 0x00ff_ffff);
-        let quads_of: Vec<(u32, u32)> = rows.iter().map(|&(draw, cell)| (draw, cell / 4)).collect();
-        crate::kernel::fill_normal_rows(self.key, [at.block, high], &quads_of, quads, stride, out);
-    }
-}
-
 /// ln(x) for x in (0, 1]: exponent and mantissa apart, then the series of atanh. Error below 2e-7.
 #[inline(always)]
 pub(crate) fn ln_unit(x: f32) -> f32 {
@@ -229,26 +203,6 @@ mod tests {
                     let one = noise.normal(Purpose::Program, site, 2, first + i as u32);
                     assert_eq!(v.to_bits(), one.to_bits(), "first {first} len {len} i {i}");
                 }
-            }
-        }
-    }
-
-    #[test]
-    fn rows_equal_single_rows() {
-        let noise = Noise::new(Seed(8));
-        let site = Site { layer: 1, block: 4 };
-        for cells in [1usize, 4, 7, 25, 33, 64] {
-            let stride = cells.next_multiple_of(16);
-            let rows: Vec<(u32, u32)> = (0..9).map(|r| (r * 3 % 5, 4 * r * 100)).collect();
-            let mut out = vec![0.0; rows.len() * stride];
-            noise.fill_normal_rows(Purpose::Read, site, &rows, cells, stride, &mut out);
-            for (r, &(draw, first)) in rows.iter().enumerate() {
-                let mut want = vec![0.0; cells];
-                noise.fill_normal(Purpose::Read, Cells { site, first }, draw, &mut want);
-                assert!(
-                    want.iter().zip(&out[r * stride..]).all(|(a, b)| a.to_bits() == b.to_bits()),
-                    "{cells}"
-                );
             }
         }
     }

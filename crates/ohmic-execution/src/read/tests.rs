@@ -224,8 +224,10 @@ fn kernels_equal_the_plain_form() {
                                 let mut y = vec![0.0; 37 * n];
                                 let scratch = &mut Scratch::default();
                                 let noise = Some((&noise, 2));
-                                let order = if number % 2 == 0 { Order::ByOutput(37) } else { Order::ByVector(n) };
-                                let clips = multiply(&program, 0, vectors, 1000, noise, (&mut y, order), scratch);
+                                let order =
+                                    if number % 2 == 0 { Order::ByOutput(37) } else { Order::ByVector(n) };
+                                let clips =
+                                    multiply(&program, 0, vectors, 1000, noise, (&mut y, order), scratch);
                                 answers.push((y, clips));
                             }
                         }
@@ -272,7 +274,15 @@ fn exact_program_is_the_integer_product() {
             let mut y = vec![0.0; 5 * n];
             let (spread, stride) = set_apart(&x, k);
             let vectors = Vectors { values: Values::Words(&spread), k, stride };
-            multiply(&exact_program(&layer), 0, vectors, 0, None, (&mut y, Order::ByOutput(5)), &mut Scratch::default());
+            multiply(
+                &exact_program(&layer),
+                0,
+                vectors,
+                0,
+                None,
+                (&mut y, Order::ByOutput(5)),
+                &mut Scratch::default(),
+            );
             for v in 0..5 {
                 for c in 0..n {
                     let want: i64 =

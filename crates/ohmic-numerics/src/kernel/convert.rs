@@ -56,65 +56,6 @@ fn last_that_rounds_to(code: f32) -> f32 {
     last
 }
 
-#[inline(always)]
-fn convert_body(
-    sums: &[i32],
-    targets: &[u32],
-    scale: f32,
-    noise: Option<&[f32]>,
-    grids: &Grids,
-    gains: &[i32],
-    codes: &mut [i32],
-) -> u64 {
-    match noise {
-        None => scalar::convert_rows::<false>(sums, targets, scale, &[], grids, gains, codes),
-        Some(z) => scalar::convert_rows::<true>(sums, targets, scale, z, grids, gains, codes),
-    }
-}
-
-by_level! {
-    fn convert_at(sums: &[i32], targets: &[u32], scale: f32, noise: Option<&[f32]>, grids: &Grids, gains: &[i32], codes: &mut [i32]) -> u64 = convert_body
-}
-
-/// Converts the sums of many reads and adds `gain · code` to one row of `codes` a read; returns how
-/// many conversions clipped.
-///
-/// Model: `code = clamp(round_ties_even((sum · scale + noise) · (1 / step)))`, see [`Uniform::code`].
-/// Shapes: `sums` and `noise` are `targets.len() × gains.len()`; read `r` adds to row `targets[r]` of
-/// `codes`. Units: `scale` is levels per unit of `sums`; noise and steps are in levels.
-///
-/// # Panics
-/// The shapes above; every target is a row of `codes`.
-pub fn convert_rows(
-    sums: &[i32],
-    targets: &[u32],
-    scale: f32,
-    noise: Option<&[f32]>,
-    grids: &Grids,
-    gains: &[i32],
-    codes: &mut [i32],
-) -> u64 {
-    let n = targets.len() * gains.len();
-    assert_eq!(sums.len(), n, "one row of sums a read");
-    assert!(noise.is_none_or(|z| z.len() == n), "one deviate a conversion");
-    assert_eq!(grids.inverse.len(), gains.len(), "one grid a column");
-    convert_at(level(), sums, targets, scale, noise, grids, gains, codes)
-}
-
-by_level! {
-    fn fold_at(codes: &[i32], gains: &[i32], width: usize, sums: &mut [i64]) -> () = scalar::fold_rows
-}
-
-/// Shift-and-add over input slices: `sums[t][c] += sum_s gains[s] · codes[t · slices + s][c]`.
-///
-/// # Panics
-/// `codes.len() == sums.len() * gains.len()`, both whole rows of `width`.
-pub fn fold_rows(codes: &[i32], gains: &[i32], width: usize, sums: &mut [i64]) {
-    assert_eq!(codes.len(), sums.len() * gains.len(), "one row a slice");
-    assert_eq!(sums.len() % width, 0, "whole rows of {width}");
-    fold_at(level(), codes, gains, width, sums);
-}
-
 /// What a digit is cut from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DigitPart {
@@ -154,58 +95,6 @@ pub fn digits(x: &[i32], slice: Digit, out: &mut [i16]) {
         x.len()
     );
     digits_at(level(), x, slice, out);
-}
-
-by_level! {
-    fn digit_rows_at(x: &[i32], stride: usize, slices: &[Digit], padded: usize, out: &mut [i16]) -> () = scalar::digit_rows
-}
-
-/// All digits of many vectors: row `t · slices + s` of `out` (each `padded` long) holds digit `s` of
-/// vector `t` (each `stride` long). A stride of whole vector registers (multiples of 16) is fastest.
-///
-/// # Panics
-/// `stride <= padded`, whole rows on both sides, `bits <= 15`, `shift < 32`.
-pub fn digit_rows(x: &[i32], stride: usize, slices: &[Digit], padded: usize, out: &mut [i16]) {
-    assert!(
-        stride > 0 && stride <= padded && x.len().is_multiple_of(stride),
-        "vectors of {stride} in rows of {padded}"
-    );
-    assert_eq!(out.len(), x.len() / stride * slices.len() * padded, "one row a slice");
-    assert!(slices.iter().all(|s| s.bits <= 15 && s.shift < 32), "digits of at most 15 bits");
-    digit_rows_at(level(), x, stride, slices, padded, out);
-}
-
-by_level! {
-    fn digits_of_at(x: &[i32], stride: usize, slices: &[Digit], rows: &[u32], padded: usize, out: &mut [i16]) -> () = scalar::digits_of
-}
-
-/// Some of the rows that [`digit_rows`] makes, one after the other: row `j` of `out` is its row `rows[j]`.
-///
-/// # Panics
-/// `stride <= padded`, every row has its vector in `x`, `out` holds one row each, digits as there.
-pub fn digits_of(x: &[i32], stride: usize, slices: &[Digit], rows: &[u32], padded: usize, out: &mut [i16]) {
-    assert!(
-        stride > 0 && stride <= padded && x.len().is_multiple_of(stride),
-        "vectors of {stride} in rows of {padded}"
-    );
-    let most = x.len() / stride * slices.len();
-    assert!(rows.iter().all(|&r| (r as usize) < most) && out.len() == rows.len() * padded, "one row each");
-    assert!(slices.iter().all(|s| s.bits <= 15 && s.shift < 32), "digits of at most 15 bits");
-    digits_of_at(level(), x, stride, slices, rows, padded, out);
-}
-
-by_level! {
-    fn fold_listed_at(codes: &[i32], rows: &[u32], gains: &[i32], width: usize, sums: &mut [i64]) -> () = scalar::fold_listed
-}
-
-/// [`fold_rows`] for some rows only: row `j` of `codes` stands for row `rows[j]` there.
-///
-/// # Panics
-/// One row of `codes` each, whose vector has a row in `sums`.
-pub fn fold_listed(codes: &[i32], rows: &[u32], gains: &[i32], width: usize, sums: &mut [i64]) {
-    assert_eq!(codes.len(), rows.len() * width, "one row each");
-    assert!(rows.iter().all(|&r| (r as usize / gains.len() + 1) * width <= sums.len()), "a sum a vector");
-    fold_listed_at(level(), codes, rows, gains, width, sums);
 }
 
 /// Columns of folded codes and what they are worth.
@@ -303,100 +192,10 @@ pub fn weigh(sums: &[i32], width: usize, parts: &[Weighed<'_>], output: usize, t
     }
 }
 
-by_level! {
-    fn or_rows_at(x: &[i32], stride: usize, runs: &[(usize, usize)], out: &mut [u32]) -> () = scalar::or_rows
-}
-
-/// The bits that occur in runs (start, end) of every vector: `vectors × runs`.
-///
-/// # Panics
-/// Runs lie within `stride`; whole vectors in `x`, one entry each in `out`.
-pub fn or_rows(x: &[i32], stride: usize, runs: &[(usize, usize)], out: &mut [u32]) {
-    assert!(
-        stride > 0 && x.len().is_multiple_of(stride) && out.len() == x.len() / stride * runs.len(),
-        "one entry a run"
-    );
-    assert!(runs.iter().all(|&(start, end)| start <= end && end <= stride), "runs within {stride}");
-    or_rows_at(level(), x, stride, runs, out);
-}
-
-by_level! {
-    fn deviate_at(read: Option<&[f32]>, converter: Option<(&[f32], &[f32])>, width: usize, noise: &mut [f32]) -> () = scalar::deviate_rows
-}
-
-/// Turns variances and normal deviates into deviations of a read, `rows × width`, in place:
-/// `noise = sqrt(noise) · read + sigma[c] · converter`; a part that is `None` is left out (without
-/// `read`, `noise` comes in as zeros). `converter` is a pair of deviates and one sigma a column.
-///
-/// # Panics
-/// Deviates have as many entries as `noise`; `sigma` has `width`.
-pub fn deviate_rows(
-    read: Option<&[f32]>,
-    converter: Option<(&[f32], &[f32])>,
-    width: usize,
-    noise: &mut [f32],
-) {
-    assert!(read.is_none_or(|z| z.len() == noise.len()), "one deviate a conversion");
-    assert!(converter.is_none_or(|(z, s)| z.len() == noise.len() && s.len() == width), "one sigma a column");
-    deviate_at(level(), read, converter, width, noise);
-}
-
-by_level! {
-    fn squares_at(x: &[i16], v: &[f32], width: usize, out: &mut [f32]) -> () = scalar::add_squares
-}
-
-/// Adds to `out` the variance of a read: `sum_i x_i² · v[i][c]`, `v` row-major `x.len() × out.len()`.
-///
-/// # Panics
-/// `v.len() == x.len() * out.len()`.
-pub fn add_squares(x: &[i16], v: &[f32], out: &mut [f32]) {
-    assert_eq!(v.len(), x.len() * out.len(), "one variance a cell");
-    squares_at(level(), x, v, out.len(), out);
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::kernel::Level;
-
-    /// The quantizer's own `code` and `clips`, column by column, on every level of this machine.
-    #[test]
-    fn all_levels_equal_the_quantizer() {
-        let kinds = [Uniform::unsigned(6, 1.7), Uniform::signed(5, 0.9), Uniform::unsigned(20, 1.0)];
-        for width in [1usize, 7, 15, 16, 17, 33, 100] {
-            let targets = [2u32, 0, 1];
-            let n = targets.len() * width;
-            let sums: Vec<i32> = (0..n).map(|i| (i as i32 * 7919) % 5000 - 1500).collect();
-            let noise: Vec<f32> = (0..n).map(|i| ((i * 31) % 17) as f32 * 0.37 - 3.0).collect();
-            let gains: Vec<i32> = (0..width).map(|i| if i % 3 == 0 { -1 } else { 4 }).collect();
-            let grids = Grids::new((0..width).map(|i| kinds[i % 3]), width);
-            for z in [None, Some(&noise[..])] {
-                let (mut want, mut clips) = (vec![5i32; n], 0u64);
-                for (r, &t) in targets.iter().enumerate() {
-                    for i in 0..width {
-                        let p = sums[r * width + i] as f32 * 0.25 + z.map_or(0.0, |z| z[r * width + i]);
-                        want[t as usize * width + i] += gains[i] * kinds[i % 3].code(p);
-                        clips += u64::from(kinds[i % 3].clips(p));
-                    }
-                }
-                for level in Level::available() {
-                    let mut got = vec![5i32; n];
-                    let c = convert_at(level, &sums, &targets, 0.25, z, &grids, &gains, &mut got);
-                    assert_eq!((&got, c), (&want, clips), "{} width {width}", level.name());
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn slices_fold_with_their_gains() {
-        // two vectors, slices worth 1 and -8, one column: 3 - 8*1 = -5, 2^30 - 8*(-2^30) = 9 * 2^30
-        for level in Level::available() {
-            let mut sums = [0i64, 0];
-            fold_at(level, &[3, 1, 1 << 30, -(1 << 30)], &[1, -8], 1, &mut sums);
-            assert_eq!(sums, [-5, 9 << 30]);
-        }
-    }
 
     #[test]
     fn digits_by_hand() {
@@ -416,20 +215,36 @@ mod tests {
         }
     }
 
+    /// Totals of three vectors and two columns, worth 1 and 4 at half a level a code, in both orders.
     #[test]
-    fn variances_are_the_same_bits_on_all_levels() {
-        let x: Vec<i16> = (0..37).map(|i| i * 5 % 7).collect();
-        let v: Vec<f32> = (0..37 * 21).map(|i| (i as f32 * 0.1).sqrt()).collect();
-        let mut want = vec![0.5f32; 21];
-        for i in 0..37 {
-            for (c, want) in want.iter_mut().enumerate() {
-                *want += f32::from(x[i]) * f32::from(x[i]) * v[i * 21 + c];
-            }
-        }
+    fn totals_are_weighed_in_both_orders() {
+        let sums = [1, 2, 0, 3, -4, 0, 5, 6, 0];
+        let part = Weighed { first: 0, worth: &[1.0, 4.0], step: 0.5, shared: None };
         for level in Level::available() {
-            let mut got = vec![0.5f32; 21];
-            squares_at(level, &x, &v, 21, &mut got);
-            assert!(got.iter().zip(&want).all(|(a, b)| a.to_bits() == b.to_bits()), "{}", level.name());
+            let (mut rows, mut columns) = (vec![1.0; 6], vec![1.0; 6]);
+            weigh_rows_at(level, &sums, 3, part, 2, &mut rows);
+            weigh_columns_at(level, &sums, 3, part, 3, &mut columns);
+            assert_eq!(rows, [1.5, 5.0, 2.5, -7.0, 3.5, 13.0]);
+            assert_eq!(columns, [1.5, 2.5, 3.5, 5.0, -7.0, 13.0]);
         }
+        // one column that serves two outputs with gains of 2 and -1, vectors 1 to 3 of four
+        for order in [Order::ByVector(2), Order::ByOutput(4)] {
+            let mut y = vec![0.0; 8];
+            let part = Weighed { first: 1, worth: &[1.0], step: 0.5, shared: Some(&[2, -1]) };
+            let mut to = Accumulators { y: &mut y, order, first: 1 };
+            weigh(&sums, 3, &[part], 0, &mut to);
+            to.first = 0;
+            let got: Vec<f64> =
+                (0..2).flat_map(|c| (0..4).map(move |v| (c, v))).map(|(c, v)| *to.at(c, v)).collect();
+            assert_eq!(got, [0.0, 2.0, -4.0, 6.0, 0.0, -1.0, 2.0, -3.0]);
+        }
+        // more rows than a register holds, the fast form against the plain one
+        let sums: Vec<i32> = (0..37 * 20).map(|i| i * 7919 % 1000 - 500).collect();
+        let worth: Vec<f64> = (0..17).map(|i| f64::from(1 << (i % 5))).collect();
+        let part = Weighed { first: 2, worth: &worth, step: 0.3, shared: None };
+        let (mut want, mut got) = (vec![0.1; 17 * 40], vec![0.1; 17 * 40]);
+        weigh_columns_at(Level::Scalar, &sums, 20, part, 40, &mut want[3..]);
+        weigh(&sums, 20, &[part], 0, &mut Accumulators { y: &mut got, order: Order::ByOutput(40), first: 3 });
+        assert_eq!(got, want);
     }
 }

@@ -44,7 +44,6 @@ mod avx512;
 mod convert;
 pub mod engine;
 mod float;
-mod fused;
 mod gemm;
 pub(crate) mod mesh;
 pub(crate) mod mesh_lanes;
@@ -54,15 +53,11 @@ mod octet;
 mod peak;
 mod scalar;
 
-pub use convert::{
-    Accumulators, Digit, DigitPart, Grids, Order, Weighed, add_squares, convert_rows, deviate_rows, digit_rows, digits, digits_of,
-    fold_listed, fold_rows, or_rows, weigh,
-};
+pub use convert::{Accumulators, Digit, DigitPart, Grids, Order, Weighed, digits, weigh};
 pub use float::{Begin, InputRows, PanelsF32, dots_f32};
-pub use fused::{Active, Fused, read_rows};
 pub use gemm::{Op, gemm_f32};
 pub use mvm::{PackedI16, mvm_i16};
-pub(crate) use normal::{fill_normal, fill_normal_rows};
+pub(crate) use normal::fill_normal;
 pub use peak::{Peak, peak_instructions, spin};
 
 /// The instruction sets that kernels are written for, from slowest to fastest.

@@ -7,22 +7,6 @@ by_level! {
     fn quads(key: [u32; 2], place: [u32; 3], first_quad: u32, out: &mut [f32]) -> () = scalar::normal_quads
 }
 
-by_level! {
-    fn rows_at(key: [u32; 2], place: [u32; 2], rows: &[(u32, u32)], quads: usize, stride: usize, out: &mut [f32]) -> () = scalar::normal_rows
-}
-
-/// See [`crate::Noise::fill_normal_rows`]. `place` holds counter words 2 and 3.
-pub(crate) fn fill_normal_rows(
-    key: [u32; 2],
-    place: [u32; 2],
-    rows: &[(u32, u32)],
-    quads: usize,
-    stride: usize,
-    out: &mut [f32],
-) {
-    rows_at(level(), key, place, rows, quads, stride, out);
-}
-
 /// See [`crate::Noise::fill_normal`]. `place` holds counter words 1 to 3.
 pub(crate) fn fill_normal(key: [u32; 2], place: [u32; 3], first: u32, out: &mut [f32]) {
     let single = |quad: u32| quad_normals(philox4x32_10([quad, place[0], place[1], place[2]], key));

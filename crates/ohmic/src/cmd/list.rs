@@ -115,6 +115,10 @@ pub(crate) fn rows(what: What) -> Vec<(String, String)> {
                 super::KERNEL_KNOB,
                 "SIMD level of the kernels: scalar, avx2 or avx512; changes no result, only speed",
             ),
+            pair(
+                super::ENGINE_KNOB,
+                "engine that reads layers wherever it fits: plain, dot16, dot8, table16, table8 or bits; changes no result, only speed",
+            ),
         ],
         What::Event => ohmic_hardware::Event::ALL
             .iter()

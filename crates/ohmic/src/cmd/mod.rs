@@ -17,9 +17,13 @@ mod train;
 use crate::answer::Answer;
 use crate::args::{Arguments, Command};
 use anyhow::{Context, Result, anyhow};
+use ohmic_numerics::kernel::engine::Engine;
 
 /// Environment variable that picks the SIMD level of the kernels.
 pub(crate) const KERNEL_KNOB: &str = "OHMIC_KERNEL";
+
+/// Environment variable that picks the engine that reads layers, wherever it fits.
+pub(crate) const ENGINE_KNOB: &str = "OHMIC_ENGINE";
 
 /// What every command is told.
 #[derive(Clone, Copy, Debug)]
@@ -34,6 +38,7 @@ pub(crate) struct Common {
 pub(crate) fn run(arguments: Arguments) -> Result<Answer> {
     let common = Common { threads: arguments.threads.map(usize::from), verbose: arguments.verbose };
     choose_kernel()?;
+    choose_engine()?;
     if let Some(threads) = common.threads {
         rayon::ThreadPoolBuilder::new()
             .num_threads(threads)
@@ -65,4 +70,16 @@ fn choose_kernel() -> Result<()> {
         anyhow!("{KERNEL_KNOB}={name} names no kernel of this machine; known here: {}", known.join(", "))
     })?;
     ohmic_numerics::kernel::force_level(*level).map_err(|problem| anyhow!("{KERNEL_KNOB}={name}: {problem}"))
+}
+
+fn choose_engine() -> Result<()> {
+    // declared in `ohmic list knobs`
+    #[allow(clippy::disallowed_methods)]
+    let Ok(name) = std::env::var(ENGINE_KNOB) else { return Ok(()) };
+    let engine = Engine::of_name(&name).ok_or_else(|| {
+        let known = Engine::ALL.map(Engine::name).join(", ");
+        anyhow!("{ENGINE_KNOB}={name} names no engine; known are {known}")
+    })?;
+    ohmic_numerics::kernel::engine::force_engine(engine)
+        .map_err(|problem| anyhow!("{ENGINE_KNOB}={name}: {problem}"))
 }

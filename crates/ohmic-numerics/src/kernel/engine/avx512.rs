@@ -315,8 +315,11 @@ impl Group<'_> {
                         let gains = _mm512_loadu_si512(gains.add(j * Block::PANEL).cast());
                         let worth = _mm512_sll_epi32(weigh::<HOW>(code, gains), shift);
                         let sum = _mm512_loadu_si512(to);
-                        let sum =
-                            if gain < 0 { _mm512_sub_epi32(sum, worth) } else { _mm512_add_epi32(sum, worth) };
+                        let sum = if gain < 0 {
+                            _mm512_sub_epi32(sum, worth)
+                        } else {
+                            _mm512_add_epi32(sum, worth)
+                        };
                         _mm512_storeu_si512(to, sum);
                     }
                 }

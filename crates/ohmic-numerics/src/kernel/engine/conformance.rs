@@ -1,6 +1,5 @@
 //! Every engine on every level of this machine against the specification, on one corpus.
 
-
 use super::*;
 use crate::kernel::{Digit, DigitPart, Grids, Level};
 use crate::{Mat, MatRef, Noise, Purpose, Seed, Site, Uniform};
@@ -110,9 +109,8 @@ fn answer(case: &Case, engine: Engine, level: Level, bytes: bool) -> Option<(Vec
     }
     let rows: usize = case.rows.iter().sum();
     let (low, high) = case.cells;
-    let cells = Mat::from_fn(rows, case.columns, |r, c| {
-        (draw(1, r * case.columns + c, high - low + 1) + low) as i16
-    });
+    let cells =
+        Mat::from_fn(rows, case.columns, |r, c| (draw(1, r * case.columns + c, high - low + 1) + low) as i16);
     // single gains and one kind of converter open the ways of short integers
     let alike = case.vectors % 2 == 1;
     let many: &[i32] = if alike { &[1, -1] } else { &[1, -1, 4, -16] };
@@ -120,10 +118,17 @@ fn answer(case: &Case, engine: Engine, level: Level, bytes: bool) -> Option<(Vec
         if case.vectors % 4 == 1 { 1 } else { many[(f * 7 + c) % many.len()] }
     });
     let fraction = if high > 300 { 1.0 / 1024.0 } else { 1.0 };
-    let kinds =
-        [Uniform::unsigned(6, 1.7), Uniform::signed(5, 0.9), Uniform::unsigned(8, 384.0 / 255.0), Uniform::unsigned(3, 2.0)];
+    let kinds = [
+        Uniform::unsigned(6, 1.7),
+        Uniform::signed(5, 0.9),
+        Uniform::unsigned(8, 384.0 / 255.0),
+        Uniform::unsigned(3, 2.0),
+    ];
     let width = case.columns.next_multiple_of(Block::PANEL);
-    let grids = Grids::new((0..case.columns).map(|c| if alike { kinds[case.vectors / 2 % 4] } else { kinds[c % 4] }), width);
+    let grids = Grids::new(
+        (0..case.columns).map(|c| if alike { kinds[case.vectors / 2 % 4] } else { kinds[c % 4] }),
+        width,
+    );
     let source = BlockSource {
         cells: cells.view(),
         fragments: &fragments,
@@ -138,7 +143,11 @@ fn answer(case: &Case, engine: Engine, level: Level, bytes: bool) -> Option<(Vec
         .map(|i| {
             let (a, b) = case.inputs;
             // vectors of zeros, and runs of them, occur
-            if draw(2, i, 3) == 0 || i / stride == 2 || i % stride / 4 % 5 == 0 { 0 } else { (draw(3, i, b - a + 1) + a) as i32 }
+            if draw(2, i, 3) == 0 || i / stride == 2 || i % stride / 4 % 5 == 0 {
+                0
+            } else {
+                (draw(3, i, b - a + 1) + a) as i32
+            }
         })
         .collect();
     let small: Vec<u8> = x.iter().map(|&x| x as u8).collect();
@@ -205,7 +214,15 @@ fn every_engine_gives_the_bits_of_the_specification() {
                         assert!(
                             got == want,
                             "case {number}: {} at {} (bytes: {bytes}): {:?} rows, {} columns, cells {:?}, {} slices, noise {:?}, clips {} {}",
-                            engine.name(), level.name(), case.rows, case.columns, case.cells, case.slices.len(), case.noise, got.1, want.1
+                            engine.name(),
+                            level.name(),
+                            case.rows,
+                            case.columns,
+                            case.cells,
+                            case.slices.len(),
+                            case.noise,
+                            got.1,
+                            want.1
                         );
                         *compared.entry((engine.name(), level.name())).or_insert(0) += 1;
                     }
@@ -216,7 +233,10 @@ fn every_engine_gives_the_bits_of_the_specification() {
     println!("compared: {compared:?}");
     for engine in Engine::ALL {
         for level in Level::available() {
-            assert!(compared.get(&(engine.name(), level.name())).is_some_and(|&n| n >= 60), "{engine:?} {level:?}");
+            assert!(
+                compared.get(&(engine.name(), level.name())).is_some_and(|&n| n >= 60),
+                "{engine:?} {level:?}"
+            );
         }
     }
 }
@@ -244,7 +264,8 @@ fn variances_are_those_of_the_real_numbers() {
     let noise = Noise::new(Seed(1));
     let site = Site { layer: 0, block: 0 };
     let sigma = vec![0.0; 32];
-    let deviates = Deviates { noise: &noise, site, first_draw: 0, sigma: &sigma, variance: Some(&packed), issued: None };
+    let deviates =
+        Deviates { noise: &noise, site, first_draw: 0, sigma: &sigma, variance: Some(&packed), issued: None };
     let mut out = Aligned::default();
     let mut digits = Digits::default();
     let squares = digits.squares(&layout, &[whole(DigitPart::Bits, 8)[0].digit], vectors);

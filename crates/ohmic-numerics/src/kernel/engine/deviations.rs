@@ -142,7 +142,9 @@ impl Deviates<'_> {
         #[cfg(not(target_arch = "x86_64"))]
         deviations(Level::Scalar, draws, scales, out);
         if let Some(issued) = self.issued {
-            for (out, issued) in out.chunks_exact_mut(slots * Block::PANEL).zip(issued.chunks_exact(fragments)) {
+            for (out, issued) in
+                out.chunks_exact_mut(slots * Block::PANEL).zip(issued.chunks_exact(fragments))
+            {
                 for (f, issued) in issued.iter().enumerate() {
                     for s in (0..slices).filter(|s| issued >> s & 1 == 0) {
                         out[(f * slices + s) * count * Block::PANEL..][..count * Block::PANEL].fill(0.0);

@@ -23,12 +23,12 @@ mod avx512;
 mod conformance;
 mod deviations;
 mod digits;
+#[cfg(target_arch = "x86_64")]
+mod normal512;
 mod pack;
 mod plain;
 mod portable;
 mod staircase;
-#[cfg(target_arch = "x86_64")]
-mod normal512;
 #[cfg(target_arch = "x86_64")]
 mod table512;
 
@@ -85,6 +85,22 @@ impl Engine {
             Self::Bits => 32,
         }
     }
+}
+
+static FORCED: std::sync::OnceLock<Engine> = std::sync::OnceLock::new();
+
+/// Has every layer read by one engine wherever it fits, for the rest of the process. Results do not depend
+/// on it, only speed does.
+///
+/// # Errors
+/// Another one was forced before.
+pub fn force_engine(wanted: Engine) -> Result<(), String> {
+    let used = *FORCED.get_or_init(|| wanted);
+    if used == wanted { Ok(()) } else { Err(format!("the engine {} is already in use", used.name())) }
+}
+
+fn forced() -> Option<Engine> {
+    FORCED.get().copied()
 }
 
 /// Buffers that a thread keeps from read to read, so that none is allocated in a steady state.

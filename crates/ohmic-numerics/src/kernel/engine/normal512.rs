@@ -11,7 +11,9 @@ use std::arch::x86_64::*;
 ///
 /// # Safety
 /// The CPU has the features named.
-#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq")]
+#[target_feature(
+    enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq"
+)]
 pub(super) unsafe fn deviations(draws: Draws, scales: Scales<'_>, out: &mut [f32]) {
     let slots = scales.slots.len();
     let sigma = scales.deviates.sigma.as_ptr();
@@ -105,7 +107,9 @@ const PART: usize = 16;
 /// # Safety
 /// The CPU has the features named.
 #[inline]
-#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq")]
+#[target_feature(
+    enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq"
+)]
 #[allow(clippy::approx_constant, clippy::excessive_precision)]
 unsafe fn box_muller(w0: __m512i, w1: __m512i) -> (__m512, __m512) {
     let set = |v: f32| _mm512_set1_ps(v);
@@ -154,4 +158,3 @@ unsafe fn box_muller(w0: __m512i, w1: __m512i) -> (__m512, __m512) {
     };
     (mul(radius, signed(cos)), mul(radius, signed(sin)))
 }
-

@@ -105,11 +105,12 @@ impl Block {
         self.width
     }
 
-    /// The fastest engine that takes a block, of those that take all of `sources`.
+    /// The fastest engine that takes all of `sources`, or the one of [`super::force_engine`] if it does.
     pub fn choose(sources: &[BlockSource<'_>], negative: Negative) -> Option<Engine> {
         // measured on AVX-512: a look-up adds four rows of 64 or 32 columns, a dot product four or two of 16
-        [Engine::Table8, Engine::Dot8, Engine::Table16, Engine::Dot16]
+        super::forced()
             .into_iter()
+            .chain([Engine::Table8, Engine::Dot8, Engine::Table16, Engine::Dot16])
             .filter(|&e| e != Engine::Dot8 || negative == Negative::Never)
             .find(|&e| sources.iter().all(|s| fits(e, s).is_ok()))
     }

@@ -62,7 +62,9 @@ impl Staircase {
     pub(super) fn of(source: &BlockSource<'_>, width: usize) -> Option<Self> {
         let grids = source.grids?;
         let one = |f: usize| source.gains.row(f).iter().all(|g| g.abs() == 1);
-        if !(0..source.gains.rows()).all(one) || source.slices.iter().any(|s| !(1..=1 << 14).contains(&s.gain)) {
+        if !(0..source.gains.rows()).all(one)
+            || source.slices.iter().any(|s| !(1..=1 << 14).contains(&s.gain))
+        {
             return None;
         }
         let most = largest_sum(source)?;
@@ -188,7 +190,8 @@ impl Step {
         }
         let high = grids.high[column] as i16;
         // codes grow with sums: those above the first that clips clip too
-        let ceiling = (0..=most).take_while(|&sum| code(grids, column, scale, sum).is_some()).count().checked_sub(1)?;
+        let ceiling =
+            (0..=most).take_while(|&sum| code(grids, column, scale, sum).is_some()).count().checked_sub(1)?;
         let slope = f64::from(grids.inverse[column] * scale) * f64::from(512u32 << shift);
         if !(3.0..65_533.0).contains(&slope) {
             return None;
@@ -198,7 +201,9 @@ impl Step {
                 let mut step =
                     Self { shift, slope: slope as u16, half, off: -1, put: 0, high, ceiling: ceiling as i16 };
                 let wrong: Vec<usize> = (0..=most)
-                    .filter(|&sum| step.code(sum) != code(grids, column, scale, sum).unwrap_or(i32::from(high)))
+                    .filter(|&sum| {
+                        step.code(sum) != code(grids, column, scale, sum).unwrap_or(i32::from(high))
+                    })
                     .collect();
                 if let [sum] = wrong[..] {
                     let put = code(grids, column, scale, sum).unwrap_or(i32::from(high)) - step.code(sum);
@@ -247,7 +252,9 @@ mod tests {
     /// scale of 128 rows of two-bit cells in 4 to 9 bits, with its ties.
     #[test]
     fn converters_in_use_have_a_staircase() {
-        for (bits, most, shift) in [(4, 384, 11), (6, 384, 9), (8, 384, 7), (8, 255, 6), (9, 384, 6), (4, 24, 7)] {
+        for (bits, most, shift) in
+            [(4, 384, 11), (6, 384, 9), (8, 384, 7), (8, 255, 6), (9, 384, 6), (4, 24, 7)]
+        {
             let step = most as f32 / ((1 << bits) - 1) as f32;
             {
                 let grids = Grids::new([Uniform::unsigned(bits, step)], 16);

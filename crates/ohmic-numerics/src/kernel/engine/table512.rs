@@ -13,7 +13,9 @@ use std::ops::Range;
 ///
 /// # Safety
 /// The CPU has the features named; at most 64 bytes, at most 64 slices.
-#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq")]
+#[target_feature(
+    enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq"
+)]
 pub(super) unsafe fn byte_masks(x: &[u8], slices: &[Digit], out: &mut [u64; 64]) {
     let there = u64::MAX >> (64 - x.len());
     // SAFETY: masked to the bytes that are there.
@@ -38,7 +40,9 @@ const ROWS_IN_CACHE: usize = 128;
 ///
 /// # Safety
 /// The CPU has the features named; digits, offsets and totals as asserted by [`Block::read`].
-#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq")]
+#[target_feature(
+    enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq"
+)]
 pub(super) unsafe fn table_group(
     block: &Block,
     (first_fragment, digits): (usize, DigitRows<'_>),
@@ -66,8 +70,7 @@ pub(super) unsafe fn table_group(
             rows += more;
             fragments.end += 1;
         }
-        let capacity =
-            fragments.clone().map(|f| block.rows[f].div_ceil(4)).max().unwrap_or(0);
+        let capacity = fragments.clone().map(|f| block.rows[f].div_ceil(4)).max().unwrap_or(0);
         // short lists two at a time, long ones eight: few lengths, so that their ends are foreseen
         let step = if capacity > 4 { 8 } else { 2 };
         let capacity = capacity.next_multiple_of(step);
@@ -155,7 +158,9 @@ pub(super) unsafe fn table_group(
 ///
 /// # Safety
 /// As [`table_group`].
-#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq")]
+#[target_feature(
+    enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq"
+)]
 unsafe fn list(
     block: &Block,
     digits: DigitRows<'_>,
@@ -171,10 +176,12 @@ unsafe fn list(
     lengths.clear();
     lengths.resize(digits.rows * fragments.len(), 0);
     let nibbles = _mm512_set_epi8(
-        0, 0, 0, 60, 0, 0, 0, 56, 0, 0, 0, 52, 0, 0, 0, 48, 0, 0, 0, 44, 0, 0, 0, 40, 0, 0, 0, 36, 0, 0, 0, 32, 0,
-        0, 0, 28, 0, 0, 0, 24, 0, 0, 0, 20, 0, 0, 0, 16, 0, 0, 0, 12, 0, 0, 0, 8, 0, 0, 0, 4, 0, 0, 0, 0,
+        0, 0, 0, 60, 0, 0, 0, 56, 0, 0, 0, 52, 0, 0, 0, 48, 0, 0, 0, 44, 0, 0, 0, 40, 0, 0, 0, 36, 0, 0, 0,
+        32, 0, 0, 0, 28, 0, 0, 0, 24, 0, 0, 0, 20, 0, 0, 0, 16, 0, 0, 0, 12, 0, 0, 0, 8, 0, 0, 0, 4, 0, 0, 0,
+        0,
     );
-    let places = _mm512_slli_epi32::<10>(_mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0));
+    let places =
+        _mm512_slli_epi32::<10>(_mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0));
     let mut at = 0;
     for row in 0..digits.rows {
         let bits = &bits[row * digits.stride..][..digits.stride];
@@ -229,7 +236,9 @@ unsafe fn list(
 ///
 /// # Safety
 /// As [`table_group`]; `strip` and `rows` exist.
-#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq")]
+#[target_feature(
+    enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq"
+)]
 unsafe fn build(block: &Block, strip: usize, rows: Range<usize>, table: &mut Aligned<i16>) {
     let total: usize = block.rows.iter().map(|r| r.next_multiple_of(4)).sum();
     table.resize(rows.len() / 4 * FOUR_ROWS / 2);
@@ -240,8 +249,9 @@ unsafe fn build(block: &Block, strip: usize, rows: Range<usize>, table: &mut Ali
                 let cells = $cells.as_ptr().cast::<u8>().add((strip * total + rows.start) * ENTRY);
                 for group in 0..rows.len() / 4 {
                     let to = table.as_mut_ptr().cast::<u8>().add(group * FOUR_ROWS);
-                    let row: [__m512i; 4] =
-                        std::array::from_fn(|i| _mm512_loadu_si512(cells.add((4 * group + i) * ENTRY).cast()));
+                    let row: [__m512i; 4] = std::array::from_fn(|i| {
+                        _mm512_loadu_si512(cells.add((4 * group + i) * ENTRY).cast())
+                    });
                     let mut sums = [_mm512_setzero_si512(); 16];
                     for pattern in 1..16usize {
                         let bit = pattern.trailing_zeros() as usize;
@@ -282,7 +292,9 @@ impl Strip<'_> {
     /// # Safety
     /// As [`table_group`]; lists and table are those of the fragments.
     #[inline]
-    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq")]
+    #[target_feature(
+        enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq"
+    )]
     unsafe fn read<const KIND: u8, const N: usize, const HOW: u8>(
         &self,
         totals: &mut [i32],
@@ -295,7 +307,8 @@ impl Strip<'_> {
         // SAFETY: totals have a row a vector; converters and gains a column each; deviations as
         // `Deviates::fill` lays them out.
         unsafe {
-            let at: [Converters; N] = std::array::from_fn(|j| Converters::at(block, column + j * Block::PANEL));
+            let at: [Converters; N] =
+                std::array::from_fn(|j| Converters::at(block, column + j * Block::PANEL));
             for vector in 0..self.rows / slices {
                 let total = totals.as_mut_ptr().add(vector * width + column).cast::<__m512i>();
                 let mut sum: [__m512i; N] = std::array::from_fn(|j| _mm512_loadu_si512(total.add(j)));
@@ -350,7 +363,9 @@ impl Strip<'_> {
     /// # Safety
     /// Every place of the list lies within the table.
     #[inline]
-    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq")]
+    #[target_feature(
+        enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq"
+    )]
     unsafe fn sums<const KIND: u8, const N: usize>(&self, list: *const u32, length: usize) -> [__m512i; N] {
         let zero = _mm512_setzero_si512();
         let mut sums = [zero; N];
@@ -409,7 +424,9 @@ impl Strip<'_> {
     /// # Safety
     /// As [`Strip::sums`].
     #[inline]
-    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq")]
+    #[target_feature(
+        enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq"
+    )]
     unsafe fn bytes(&self, list: *const u32, length: usize, i: &mut usize) -> __m512i {
         let Packed::Quarter { flush, .. } = self.block.cells else {
             unreachable!("cells were packed for another engine")
@@ -441,7 +458,9 @@ impl Strip<'_> {
     /// # Safety
     /// As [`Strip::read`]; `steps` are the block's.
     #[inline]
-    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq")]
+    #[target_feature(
+        enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq"
+    )]
     unsafe fn read_words<const CLIPS: bool, const N: usize>(
         &self,
         steps: &Words,
@@ -475,8 +494,7 @@ impl Strip<'_> {
                         let list = self.lists.as_ptr().add((first + local) * self.capacity);
                         let mut i = 0;
                         let bytes = self.bytes(list, length, &mut i);
-                        let mut sums =
-                            [_mm512_and_si512(bytes, low_byte), _mm512_srli_epi16::<8>(bytes)];
+                        let mut sums = [_mm512_and_si512(bytes, low_byte), _mm512_srli_epi16::<8>(bytes)];
                         while i < length {
                             let bytes = self.bytes(list, length, &mut i);
                             sums[0] = _mm512_add_epi16(sums[0], _mm512_and_si512(bytes, low_byte));
@@ -522,7 +540,9 @@ impl Strip<'_> {
     /// # Safety
     /// As [`Strip::read`]; `steps` are the block's.
     #[inline]
-    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq")]
+    #[target_feature(
+        enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq"
+    )]
     unsafe fn read_bytes<const N: usize>(&self, steps: &Bytes, totals: &mut [i32]) {
         let (slices, width) = (self.block.slices.len(), self.block.width);
         let at = self.panel * Block::PANEL;
@@ -578,7 +598,9 @@ impl Strip<'_> {
 ///
 /// # Safety
 /// The CPU has the features named; digits, offsets and totals as asserted by [`Block::read`].
-#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq")]
+#[target_feature(
+    enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq"
+)]
 pub(super) unsafe fn bits_group(
     block: &Block,
     digits: DigitRows<'_>,
@@ -593,11 +615,15 @@ pub(super) unsafe fn bits_group(
         for panel in first..first + count {
             let beside = (panel - first, count);
             match (&block.grids, deviations) {
-                (None, _) => bits_panel::<EXACT>(block, digits, offsets, panel, beside, None, totals, &mut clips),
+                (None, _) => {
+                    bits_panel::<EXACT>(block, digits, offsets, panel, beside, None, totals, &mut clips)
+                }
                 (Some(_), None) => {
                     bits_panel::<CONVERTED>(block, digits, offsets, panel, beside, None, totals, &mut clips);
                 }
-                (Some(_), d) => bits_panel::<NOISY>(block, digits, offsets, panel, beside, d, totals, &mut clips),
+                (Some(_), d) => {
+                    bits_panel::<NOISY>(block, digits, offsets, panel, beside, d, totals, &mut clips)
+                }
             }
         }
     }
@@ -609,7 +635,9 @@ pub(super) unsafe fn bits_group(
 /// # Safety
 /// As [`bits_group`]; the panel exists.
 #[inline]
-#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq")]
+#[target_feature(
+    enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq"
+)]
 unsafe fn bits_panel<const HOW: u8>(
     block: &Block,
     digits: DigitRows<'_>,
