@@ -3,8 +3,8 @@
 use crate::Error;
 use ohmic_network::Tensor;
 use ohmic_network::quantization::QuantizedMvm;
-use ohmic_numerics::kernel::Order;
 use ohmic_numerics::kernel::engine::{Values, Vectors};
+use ohmic_numerics::kernel::{self, Order};
 
 /// What multiplies.
 pub(crate) trait Multiply {
@@ -83,6 +83,7 @@ pub(crate) fn apply(
     let shape = layer.gather.out_shape(outputs);
     let mut out = vec![0f32; input.batch * outputs * positions];
     let scales: Vec<_> = (0..outputs).map(|c| layer.output_scale(c)).collect();
+    let (bias, step): (Vec<f64>, Vec<f64>) = scales.iter().map(|s| (s.bias, s.step)).unzip();
     let each = input.shape.len();
     let together = (VECTORS / positions).max(1);
     for sample in (0..input.batch).step_by(together) {
@@ -109,18 +110,14 @@ pub(crate) fn apply(
             if positions == 1 {
                 for (s, y) in y.chunks_exact(n).enumerate() {
                     let out = &mut out[(sample + s) * outputs + group * n..][..n];
-                    for ((out, y), scale) in out.iter_mut().zip(y).zip(scales) {
-                        *out = scale.value(*y);
-                    }
+                    kernel::row_values(y, &bias[group * n..][..n], &step[group * n..][..n], out);
                 }
                 continue;
             }
             for ((c, scale), y) in scales.iter().enumerate().zip(y.chunks_exact(count)) {
                 for (s, y) in y.chunks_exact(positions).enumerate() {
                     let at = ((sample + s) * outputs + group * n + c) * positions;
-                    for (out, y) in out[at..at + positions].iter_mut().zip(y) {
-                        *out = scale.value(*y);
-                    }
+                    kernel::values(y, scale.bias, scale.step, &mut out[at..at + positions]);
                 }
             }
         }

@@ -10,7 +10,7 @@ use ohmic_hardware::{DummyColumn, EncodeError, Encoded, Hardware, RangePolicy, S
 use ohmic_mapping::{Block, LayerPlan, Plan};
 use ohmic_network::quantization::{Quantized, QuantizedMvm};
 use ohmic_network::{LayerId, Network, Tensor};
-use ohmic_numerics::{Mat, Uniform};
+use ohmic_numerics::{Mat, Uniform, kernel};
 use std::ops::Deref;
 use std::sync::Arc;
 
@@ -103,7 +103,18 @@ impl Squares {
     pub(crate) fn add_bytes(&self, x: &[u8], sums: &mut [u64]) {
         let mut table = [0u32; 256];
         table[..self.table.len()].copy_from_slice(&self.table);
+        // one slice of all bits squares an input, slices of one bit count its bits
+        let all = |f: fn(u32) -> u32| (0..).zip(&self.table).all(|(x, &square)| square == f(x));
+        let (whole, bits) = (all(|x| x * x), all(u32::count_ones));
         for x in x.chunks_exact(sums.len()) {
+            if whole {
+                kernel::add_squares(x, sums);
+                continue;
+            }
+            if bits {
+                kernel::add_bits(x, sums);
+                continue;
+            }
             for (sum, &x) in sums.iter_mut().zip(x) {
                 *sum += u64::from(table[usize::from(x)]);
             }

@@ -10,6 +10,7 @@ use ohmic_network::quantization::QuantizedMvm;
 use ohmic_numerics::kernel::engine::{Block, BlockSource, Engine, Layout, Negative, Slice, Variance};
 use ohmic_numerics::kernel::{Grids, PackedI16};
 use ohmic_numerics::{Mat, MatRef};
+use rayon::prelude::*;
 use std::ops::Range;
 
 /// What a program needs to know of the hardware beside its cells.
@@ -93,7 +94,7 @@ pub(crate) fn program(
     let scale = (-f64::from(fraction_bits)).exp2() as f32;
     let fixed: Vec<Fixed> = plan
         .blocks
-        .iter()
+        .par_iter()
         .zip(&design.encoded)
         .zip(seen)
         .map(|((block, encoded), seen)| {
@@ -115,7 +116,7 @@ pub(crate) fn program(
     });
     let blocks = plan
         .blocks
-        .iter()
+        .par_iter()
         .zip(&design.encoded)
         .zip(fixed)
         .enumerate()

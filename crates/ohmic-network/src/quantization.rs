@@ -76,8 +76,10 @@ pub struct QuantizeOptions {
 /// Bias and step of one output.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct OutputScale {
-    bias: f64,
-    step: f64,
+    /// Added to an accumulator.
+    pub bias: f64,
+    /// The value of one step of the sum.
+    pub step: f64,
 }
 
 impl OutputScale {
@@ -103,19 +105,6 @@ impl QuantizedMvm {
     /// # Panics
     /// `x.len() == out.len()`.
     pub fn quantize_inputs(&self, x: &[f32], out: &mut [i32]) {
-        self.quantize_to(x, out, |code| code);
-    }
-
-    /// The same for unsigned inputs of at most 8 bits.
-    ///
-    /// # Panics
-    /// `x.len() == out.len()`; inputs are unsigned and have at most 8 bits.
-    pub fn quantize_bytes(&self, x: &[f32], out: &mut [u8]) {
-        assert!(!self.input_signed && self.input_bits <= 8, "unsigned inputs of at most 8 bits");
-        self.quantize_to(x, out, |code| code as u8);
-    }
-
-    fn quantize_to<T>(&self, x: &[f32], out: &mut [T], narrow: impl Fn(i32) -> T) {
         assert_eq!(x.len(), out.len(), "one integer an input");
         let quantizer = self.input_quantizer();
         let inverse = 1.0 / quantizer.step;
@@ -125,8 +114,19 @@ impl QuantizedMvm {
         const ROUND: f32 = 12_582_912.0; // 1.5 * 2^23
         for (code, &x) in out.iter_mut().zip(x) {
             let rounded = (x * inverse).max(low).min(high) + ROUND;
-            *code = narrow((rounded.to_bits() as i32).wrapping_sub(ROUND.to_bits() as i32));
+            *code = (rounded.to_bits() as i32).wrapping_sub(ROUND.to_bits() as i32);
         }
+    }
+
+    /// The same for unsigned inputs of at most 8 bits.
+    ///
+    /// # Panics
+    /// `x.len() == out.len()`; inputs are unsigned and have at most 8 bits.
+    pub fn quantize_bytes(&self, x: &[f32], out: &mut [u8]) {
+        assert!(!self.input_signed && self.input_bits <= 8, "unsigned inputs of at most 8 bits");
+        let quantizer = self.input_quantizer();
+        let inverse = 1.0 / quantizer.step;
+        ohmic_numerics::kernel::quantize_bytes(x, inverse, quantizer.code_max as f32, out);
     }
 
     /// The value of an accumulator of an output, `sum_k w_k x_k` in steps, bias added here.

@@ -192,6 +192,71 @@ pub fn weigh(sums: &[i32], width: usize, parts: &[Weighed<'_>], output: usize, t
     }
 }
 
+by_level! {
+    fn bytes_at(x: &[f32], inverse: f32, most: f32, out: &mut [u8]) -> () = scalar::quantize_bytes
+}
+
+/// The nearest codes, ties to even, from 0 to `most` (at most 255): `clamp(x · inverse)` rounded.
+///
+/// # Panics
+/// `x.len() == out.len()`.
+pub fn quantize_bytes(x: &[f32], inverse: f32, most: f32, out: &mut [u8]) {
+    assert_eq!(x.len(), out.len(), "one code a value");
+    bytes_at(level(), x, inverse, most, out);
+}
+
+by_level! {
+    fn values_at(y: &[f64], bias: f64, step: f64, out: &mut [f32]) -> () = scalar::values
+}
+
+/// `(y + bias) · step`, rounded to f32.
+///
+/// # Panics
+/// `y.len() == out.len()`.
+pub fn values(y: &[f64], bias: f64, step: f64, out: &mut [f32]) {
+    assert_eq!(y.len(), out.len(), "one value an accumulator");
+    values_at(level(), y, bias, step, out);
+}
+
+by_level! {
+    fn row_values_at(y: &[f64], bias: &[f64], step: &[f64], out: &mut [f32]) -> () = scalar::row_values
+}
+
+/// The same with a bias and a step each.
+///
+/// # Panics
+/// All have one length.
+pub fn row_values(y: &[f64], bias: &[f64], step: &[f64], out: &mut [f32]) {
+    assert!(y.len() == out.len() && bias.len() == y.len() && step.len() == y.len(), "one of each");
+    row_values_at(level(), y, bias, step, out);
+}
+
+by_level! {
+    fn bytes_squared_at(x: &[u8], sums: &mut [u64]) -> () = scalar::add_squares
+}
+
+/// Adds the squares of bytes, entry by entry.
+///
+/// # Panics
+/// `x.len() == sums.len()`.
+pub fn add_squares(x: &[u8], sums: &mut [u64]) {
+    assert_eq!(x.len(), sums.len(), "one sum a byte");
+    bytes_squared_at(level(), x, sums);
+}
+
+by_level! {
+    fn bits_counted_at(x: &[u8], sums: &mut [u64]) -> () = scalar::add_bits
+}
+
+/// Adds the numbers of bits of bytes, entry by entry.
+///
+/// # Panics
+/// `x.len() == sums.len()`.
+pub fn add_bits(x: &[u8], sums: &mut [u64]) {
+    assert_eq!(x.len(), sums.len(), "one sum a byte");
+    bits_counted_at(level(), x, sums);
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -53,7 +53,10 @@ mod octet;
 mod peak;
 mod scalar;
 
-pub use convert::{Accumulators, Digit, DigitPart, Grids, Order, Weighed, digits, weigh};
+pub use convert::{
+    Accumulators, Digit, DigitPart, Grids, Order, Weighed, add_bits, add_squares, digits, quantize_bytes,
+    row_values, values, weigh,
+};
 pub use float::{Begin, InputRows, PanelsF32, dots_f32};
 pub use gemm::{Op, gemm_f32};
 pub use mvm::{PackedI16, mvm_i16};

@@ -121,3 +121,45 @@ pub(super) fn weigh_columns(sums: &[i32], width: usize, part: Weighed<'_>, strid
         }
     }
 }
+
+/// See [`super::quantize_bytes`].
+#[inline(always)]
+pub(super) fn quantize_bytes(x: &[f32], inverse: f32, most: f32, out: &mut [u8]) {
+    // below 2^22 this sum rounds to the nearest integer, ties to even, and the integer stands in its last bits
+    const ROUND: f32 = 12_582_912.0; // 1.5 * 2^23
+    for (code, &x) in out.iter_mut().zip(x) {
+        *code = ((x * inverse).max(0.0).min(most) + ROUND).to_bits() as u8;
+    }
+}
+
+/// See [`super::values`].
+#[inline(always)]
+pub(super) fn values(y: &[f64], bias: f64, step: f64, out: &mut [f32]) {
+    for (out, &y) in out.iter_mut().zip(y) {
+        *out = ((y + bias) * step) as f32;
+    }
+}
+
+/// See [`super::row_values`].
+#[inline(always)]
+pub(super) fn row_values(y: &[f64], bias: &[f64], step: &[f64], out: &mut [f32]) {
+    for (((out, &y), bias), step) in out.iter_mut().zip(y).zip(bias).zip(step) {
+        *out = ((y + bias) * step) as f32;
+    }
+}
+
+/// See [`super::add_squares`].
+#[inline(always)]
+pub(super) fn add_squares(x: &[u8], sums: &mut [u64]) {
+    for (sum, &x) in sums.iter_mut().zip(x) {
+        *sum += u64::from(u32::from(x) * u32::from(x));
+    }
+}
+
+/// See [`super::add_bits`].
+#[inline(always)]
+pub(super) fn add_bits(x: &[u8], sums: &mut [u64]) {
+    for (sum, &x) in sums.iter_mut().zip(x) {
+        *sum += u64::from(x.count_ones());
+    }
+}

@@ -175,61 +175,71 @@ unsafe fn list(
     lists.resize(digits.rows * fragments.len() * capacity + 16);
     lengths.clear();
     lengths.resize(digits.rows * fragments.len(), 0);
+    #[rustfmt::skip]
     let nibbles = _mm512_set_epi8(
-        0, 0, 0, 60, 0, 0, 0, 56, 0, 0, 0, 52, 0, 0, 0, 48, 0, 0, 0, 44, 0, 0, 0, 40, 0, 0, 0, 36, 0, 0, 0,
-        32, 0, 0, 0, 28, 0, 0, 0, 24, 0, 0, 0, 20, 0, 0, 0, 16, 0, 0, 0, 12, 0, 0, 0, 8, 0, 0, 0, 4, 0, 0, 0,
-        0,
+        0, 0, 0, 60, 0, 0, 0, 56, 0, 0, 0, 52, 0, 0, 0, 48, 0, 0, 0, 44, 0, 0, 0, 40, 0, 0, 0, 36, 0, 0, 0, 32,
+        0, 0, 0, 28, 0, 0, 0, 24, 0, 0, 0, 20, 0, 0, 0, 16, 0, 0, 0, 12, 0, 0, 0, 8, 0, 0, 0, 4, 0, 0, 0, 0,
     );
-    let places =
-        _mm512_slli_epi32::<10>(_mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0));
-    let mut at = 0;
-    for row in 0..digits.rows {
-        let bits = &bits[row * digits.stride..][..digits.stride];
-        let mut base = 0;
-        for f in fragments.clone() {
-            let (offset, groups) = (offsets[f], block.rows[f].div_ceil(4));
-            let out = &mut lists[at * capacity..];
-            let mut length = 0;
-            for first in (0..groups).step_by(16) {
-                let n = (groups - first).min(16);
-                let from = offset + 4 * first;
-                let mut word = bits[from / 64] >> (from % 64);
-                if from % 64 != 0 && from / 64 + 1 < bits.len() {
-                    word |= bits[from / 64 + 1] << (64 - from % 64);
-                }
-                if n < 16 {
-                    word &= (1 << (4 * n)) - 1;
-                }
-                if word == 0 {
-                    continue;
-                }
-                let four = _mm512_and_si512(
-                    _mm512_multishift_epi64_epi8(nibbles, _mm512_set1_epi64(word as i64)),
-                    _mm512_set1_epi32(15),
-                );
-                let driven = _mm512_test_epi32_mask(four, four);
-                let place = _mm512_add_epi32(
-                    _mm512_add_epi32(_mm512_slli_epi32::<6>(four), places),
-                    _mm512_set1_epi32((base + first * FOUR_ROWS) as i32),
-                );
-                // SAFETY: `lists` has room for a register behind every list that is written to: those of later
-                // fragments and rows come after, and sixteen entries behind the last.
-                unsafe {
-                    _mm512_storeu_si512(
-                        out.as_mut_ptr().add(length).cast(),
-                        _mm512_maskz_compress_epi32(driven, place),
-                    );
-                }
-                length += driven.count_ones() as usize;
+    let groups_of = _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
+    let places = _mm512_slli_epi32::<10>(groups_of);
+    let mut base = 0;
+    let (mut words, mut ends): (Vec<Word>, Vec<usize>) = Default::default();
+    for f in fragments.clone() {
+        let groups = block.rows[f].div_ceil(4);
+        words.extend((0..groups).step_by(16).map(|first| {
+            let (from, n) = (offsets[f] + 4 * first, (groups - first).min(16));
+            Word {
+                at: from / 64,
+                shift: (from % 64) as u32,
+                mask: u64::MAX >> (64 - 4 * n),
+                base: (base + first * FOUR_ROWS) as i32,
             }
-            // the first entry of all is a zero
-            let whole = length.next_multiple_of(step);
-            out[length..whole].fill(0);
-            lengths[at] = whole as u32;
-            base += groups * FOUR_ROWS;
+        }));
+        ends.push(words.len());
+        base += groups * FOUR_ROWS;
+    }
+    let mut at = 0;
+    for bits in bits.chunks_exact(digits.stride).take(digits.rows) {
+        let mut first = 0;
+        for &end in &ends {
+            let mut length = 0;
+            // SAFETY: a list has room for all its groups, and a register's worth stands behind every list: that
+            // of later rows, written after it, or the sixteen entries behind the last.
+            unsafe {
+                let out = lists.as_mut_ptr().add(at * capacity);
+                for word in &words[first..end] {
+                    let mut driven = bits[word.at] >> word.shift;
+                    if word.shift != 0 && word.at + 1 < bits.len() {
+                        driven |= bits[word.at + 1] << (64 - word.shift);
+                    }
+                    let four = _mm512_and_si512(
+                        _mm512_multishift_epi64_epi8(nibbles, _mm512_set1_epi64((driven & word.mask) as i64)),
+                        _mm512_set1_epi32(15),
+                    );
+                    let driven = _mm512_test_epi32_mask(four, four);
+                    let place = _mm512_add_epi32(
+                        _mm512_add_epi32(_mm512_slli_epi32::<6>(four), places),
+                        _mm512_set1_epi32(word.base),
+                    );
+                    _mm512_storeu_si512(out.add(length).cast(), _mm512_maskz_compress_epi32(driven, place));
+                    length += driven.count_ones() as usize;
+                }
+                // the first entry of all is a zero
+                _mm512_storeu_si512(out.add(length).cast(), _mm512_setzero_si512());
+            }
+            lengths[at] = length.next_multiple_of(step) as u32;
             at += 1;
+            first = end;
         }
     }
+}
+
+/// Where the digits of up to sixteen groups of four rows stand in a row of bits, and their tables.
+struct Word {
+    at: usize,
+    shift: u32,
+    mask: u64,
+    base: i32,
 }
 
 /// The sums of every four rows in `rows` (counted with each fragment rounded up to four) for all patterns.
