@@ -81,7 +81,14 @@ pub(super) unsafe fn convert<const HOW: u8>(
         let within =
             _mm512_min_ps(_mm512_max_ps(value, _mm512_loadu_ps(at.floor)), _mm512_loadu_ps(at.ceiling));
         let clipped = _mm512_cmpneq_ps_mask(within, value);
-        *clips = _mm512_mask_add_epi32(*clips, clipped, *clips, _mm512_set1_epi32(1));
+        // PERF: the compiler would widen the mask to a register first
+        std::arch::asm!(
+            "vpaddd {clips}{{{clipped}}}, {clips}, {one}",
+            clips = inout(zmm_reg) *clips,
+            clipped = in(kreg) clipped,
+            one = in(zmm_reg) _mm512_set1_epi32(1),
+            options(pure, nomem, nostack, preserves_flags),
+        );
         _mm512_cvtps_epi32(within)
     }
 }
@@ -98,8 +105,7 @@ pub(super) unsafe fn weigh<const HOW: u8>(code: __m512i, gain: __m512i) -> __m51
     if HOW == EXACT {
         _mm512_mullo_epi32(code, gain)
     } else {
-        // the upper halves of the gains are signs: off, so that only the lower halves are multiplied
-        let gain = _mm512_and_si512(gain, _mm512_set1_epi32(0xffff));
+        // a gain stands in the lower half of its lane, nothing in the upper
         _mm512_madd_epi16(code, gain)
     }
 }
@@ -272,9 +278,11 @@ impl Group<'_> {
                 _ => 0,
             };
             let slots = (block.rows.len() * slices * N).next_multiple_of(4);
-            let gains = block.gains.as_ptr().add(f * width + first * Block::PANEL);
+            let gains = if HOW == EXACT { block.gains.as_ptr() } else { block.halves.as_ptr() };
+            let gains = gains.add(f * width + first * Block::PANEL);
             let at: [Converters; N] =
                 std::array::from_fn(|j| Converters::at(block, (first + j) * Block::PANEL));
+            let mut clipped = _mm512_setzero_si512();
             let (mut vector, mut s) = (row / slices, row % slices);
             for i in 0..M {
                 let deviations = match deviations {
@@ -297,7 +305,7 @@ impl Group<'_> {
                             sums[i][j],
                             at[j],
                             deviations.wrapping_add(j * Block::PANEL),
-                            clips,
+                            &mut clipped,
                         );
                         _mm512_storeu_si512(to, _mm512_add_epi32(code, _mm512_loadu_si512(to)));
                     }
@@ -310,7 +318,7 @@ impl Group<'_> {
                             sums[i][j],
                             at[j],
                             deviations.wrapping_add(j * Block::PANEL),
-                            clips,
+                            &mut clipped,
                         );
                         let gains = _mm512_loadu_si512(gains.add(j * Block::PANEL).cast());
                         let worth = _mm512_sll_epi32(weigh::<HOW>(code, gains), shift);
@@ -328,6 +336,7 @@ impl Group<'_> {
                     (vector, s) = (vector + 1, 0);
                 }
             }
+            *clips = _mm512_add_epi32(*clips, clipped);
         }
     }
 }

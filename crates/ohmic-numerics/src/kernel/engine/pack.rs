@@ -53,6 +53,8 @@ pub struct Block {
     pub(super) width: usize,
     /// Fragments × width.
     pub(super) gains: Aligned<i32>,
+    /// The lower 16 bits of the same.
+    pub(super) halves: Aligned<i32>,
     pub(super) grids: Option<Grids>,
     /// `1 / step` times `scale`.
     pub(super) factors: Aligned<f32>,
@@ -140,6 +142,7 @@ impl Block {
         };
         Ok(Self {
             engine,
+            halves: gains.iter().map(|g| g & 0xffff).collect(),
             rows: source.fragments.iter().map(ExactSizeIterator::len).collect(),
             width,
             gains,

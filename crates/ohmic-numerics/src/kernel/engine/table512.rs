@@ -311,6 +311,8 @@ impl Strip<'_> {
         clips: &mut __m512i,
     ) {
         let Self { block, .. } = *self;
+        // in a register: through memory each count would wait for the one before
+        let mut clipped = _mm512_setzero_si512();
         let (slices, width) = (block.slices.len(), block.width);
         let column = self.panel * Block::PANEL;
         let slots = (block.rows.len() * slices * self.beside.1).next_multiple_of(4);
@@ -319,37 +321,38 @@ impl Strip<'_> {
         unsafe {
             let at: [Converters; N] =
                 std::array::from_fn(|j| Converters::at(block, column + j * Block::PANEL));
+            let gains = if HOW == EXACT { block.gains.as_ptr() } else { block.halves.as_ptr() };
+            let gains = gains.add(self.fragments.start * width + column).cast::<__m512i>();
             for vector in 0..self.rows / slices {
                 let total = totals.as_mut_ptr().add(vector * width + column).cast::<__m512i>();
                 let mut sum: [__m512i; N] = std::array::from_fn(|j| _mm512_loadu_si512(total.add(j)));
                 for (s, slice) in block.slices.iter().enumerate() {
                     let mut worth = [_mm512_setzero_si512(); N];
                     let first = (vector * slices + s) * self.fragments.len();
-                    for (local, f) in self.fragments.clone().enumerate() {
-                        let length = self.lengths[first + local] as usize;
-                        if length == 0 && HOW != NOISY {
-                            continue;
+                    // what follows moves on from fragment to fragment
+                    let mut list = self.lists.as_ptr().add(first * self.capacity);
+                    let mut gain = gains;
+                    let mut deviation = match self.deviations {
+                        Some(d) => {
+                            let read = self.fragments.start * slices + s;
+                            d.as_ptr()
+                                .add((vector * slots + read * self.beside.1 + self.beside.0) * Block::PANEL)
                         }
-                        let list = self.lists.as_ptr().add((first + local) * self.capacity);
-                        let sums = self.sums::<KIND, N>(list, length);
-                        let deviations = match self.deviations {
-                            Some(d) => {
-                                let slot = vector * slots + (f * slices + s) * self.beside.1 + self.beside.0;
-                                d.as_ptr().add(slot * Block::PANEL)
+                        None => std::ptr::null(),
+                    };
+                    for &length in &self.lengths[first..first + self.fragments.len()] {
+                        if length > 0 || HOW == NOISY {
+                            let sums = self.sums::<KIND, N>(list, length as usize);
+                            for j in 0..N {
+                                let deviation = deviation.wrapping_add(j * Block::PANEL);
+                                let code = convert::<HOW>(sums[j], at[j], deviation, &mut clipped);
+                                let gain = _mm512_loadu_si512(gain.add(j));
+                                worth[j] = _mm512_add_epi32(worth[j], weigh::<HOW>(code, gain));
                             }
-                            None => std::ptr::null(),
-                        };
-                        let gains = block.gains.as_ptr().add(f * width + column).cast::<__m512i>();
-                        for j in 0..N {
-                            let code = convert::<HOW>(
-                                sums[j],
-                                at[j],
-                                deviations.wrapping_add(j * Block::PANEL),
-                                clips,
-                            );
-                            let gain = _mm512_loadu_si512(gains.add(j));
-                            worth[j] = _mm512_add_epi32(worth[j], weigh::<HOW>(code, gain));
                         }
+                        list = list.wrapping_add(self.capacity);
+                        gain = gain.wrapping_byte_add(4 * width);
+                        deviation = deviation.wrapping_add(slices * self.beside.1 * Block::PANEL);
                     }
                     let shift = _mm_cvtsi32_si128(slice.gain.unsigned_abs().trailing_zeros() as i32);
                     for j in 0..N {
@@ -366,6 +369,7 @@ impl Strip<'_> {
                 }
             }
         }
+        *clips = _mm512_add_epi32(*clips, clipped);
     }
 
     /// The sums of the entries of a list (an even number), panel by panel.
@@ -664,6 +668,7 @@ unsafe fn bits_panel<const HOW: u8>(
     let (slices, width) = (block.slices.len(), block.width);
     let slots = (block.rows.len() * slices * beside.1).next_multiple_of(4);
     let mut before = 0;
+    let mut clipped = _mm512_setzero_si512();
     for (f, (&rows, &offset)) in block.rows.iter().zip(offsets).enumerate() {
         let words = rows.div_ceil(32);
         // SAFETY: cells hold `planes · words` lines a panel; a row of digits whole words of 32 from the
@@ -674,7 +679,8 @@ unsafe fn bits_panel<const HOW: u8>(
                 .add((before * (width / Block::PANEL) + panel * words) * planes * Block::PANEL)
                 .cast::<__m512i>();
             let at = Converters::at(block, panel * Block::PANEL);
-            let gain = _mm512_loadu_si512(block.gains.as_ptr().add(f * width + panel * Block::PANEL).cast());
+            let gains = if HOW == EXACT { block.gains.as_ptr() } else { block.halves.as_ptr() };
+            let gain = _mm512_loadu_si512(gains.add(f * width + panel * Block::PANEL).cast());
             for row in 0..digits.rows {
                 let (vector, s) = (row / slices, row % slices);
                 let x = x.as_ptr().add(row * digits.stride).cast::<i32>().add(offset / 32);
@@ -699,7 +705,7 @@ unsafe fn bits_panel<const HOW: u8>(
                     }
                     None => std::ptr::null(),
                 };
-                let code = convert::<HOW>(sum, at, deviations, clips);
+                let code = convert::<HOW>(sum, at, deviations, &mut clipped);
                 let slice = block.slices[s].gain;
                 let shift = _mm_cvtsi32_si128(slice.unsigned_abs().trailing_zeros() as i32);
                 let worth = _mm512_sll_epi32(weigh::<HOW>(code, gain), shift);
@@ -711,4 +717,5 @@ unsafe fn bits_panel<const HOW: u8>(
         }
         before += words;
     }
+    *clips = _mm512_add_epi32(*clips, clipped);
 }
