@@ -71,10 +71,10 @@ fn currents(crossbar: &Mat<f64>, wires: &Wires, volts: &[Option<f64>]) -> Vec<f6
             }
         }
     }
-    for i in 0..m {
+    for (i, volts) in volts.iter().enumerate().take(m) {
         let ends = if wires.both { vec![word(i, 0), word(i, n - 1)] } else { vec![word(i, 0)] };
         for end in ends {
-            match volts[i] {
+            match *volts {
                 Some(v) => {
                     a[(end, end)] += 1.0 / wires.driver;
                     b[end] += v / wires.driver;

@@ -126,10 +126,10 @@ pub(crate) fn program(
             let variance = (noisy && digit <= 255)
                 .then(|| Variance::pack(fixed.variance.view(), &fixed.fragments, digit));
             let cells = match (engine, &small, arithmetic) {
-                (Some(engine), Some(small), _) => Cells::Engine(
+                (Some(engine), Some(small), _) => Cells::Engine(Box::new(
                     Block::pack(engine, &fixed.source(small[i].view(), scale, &slices))
                         .unwrap_or_else(|unfit| unreachable!("an engine that was chosen: {unfit:?}")),
-                ),
+                )),
                 (None, Some(small), Arithmetic::Sums) => Cells::Sums(
                     fixed
                         .fragments
@@ -385,7 +385,7 @@ pub(crate) fn exact_program(layer: &QuantizedMvm) -> LayerProgram {
             outputs: 0..weights.cols(),
             fragments: 0..1,
             cells: match engine.and_then(|engine| Block::pack(engine, source).ok()) {
-                Some(block) => Cells::Engine(block),
+                Some(block) => Cells::Engine(Box::new(block)),
                 None => Cells::Wide { cells: weights.clone(), gains: ones.clone(), variance: Mat::default() },
             },
             readouts: vec![ReadoutProgram { columns: 0..weights.cols(), range: 0, shared_gain: None }],

@@ -27,7 +27,7 @@ pub(crate) struct ReadoutProgram {
 #[derive(Clone, Debug)]
 pub(crate) enum Cells {
     /// Packed for an engine, converters and gains included.
-    Engine(Block),
+    Engine(Box<Block>),
     /// 16 bits, one matrix a fragment, nothing behind them.
     Sums(Vec<PackedI16>),
     /// The plain form: where 16-bit cells, 32-bit sums or 15-bit digits do not suffice, and for tests.

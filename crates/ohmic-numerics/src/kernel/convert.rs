@@ -150,6 +150,14 @@ by_level! {
     fn weigh_columns_at(sums: &[i32], width: usize, part: Weighed<'_>, stride: usize, y: &mut [f64]) -> () = scalar::weigh_columns
 }
 
+by_level! {
+    fn share_rows_at(sums: &[i32], width: usize, gains: &[i64], step: f64, stride: usize, y: &mut [f64]) -> () = scalar::share_rows
+}
+
+by_level! {
+    fn share_columns_at(sums: &[i32], width: usize, gains: &[i64], step: f64, stride: usize, y: &mut [f64]) -> () = scalar::share_columns
+}
+
 /// Adds `step · worth · code` of every part and row of `sums` to the accumulators, from output `output` on.
 ///
 /// # Panics
@@ -160,9 +168,16 @@ pub fn weigh(sums: &[i32], width: usize, parts: &[Weighed<'_>], output: usize, t
         if let Some(gains) = part.shared {
             let outputs = gains.len() / part.worth.len();
             for (i, gains) in gains.chunks_exact(outputs).enumerate() {
-                for (v, &sum) in sums[part.first + i..].iter().step_by(width).enumerate() {
-                    for (c, &gain) in gains.iter().enumerate() {
-                        *to.at(output + c, v) += (gain * i64::from(sum)) as f64 * part.step;
+                let sums = &sums[part.first + i..];
+                match to.order {
+                    Order::ByVector(all) => {
+                        assert!(output + outputs <= all, "an accumulator a gain");
+                        let y = &mut to.y[to.first * all + output..];
+                        share_rows_at(level(), sums, width, gains, part.step, all, y);
+                    }
+                    Order::ByOutput(vectors) => {
+                        let y = &mut to.y[output * vectors + to.first..];
+                        share_columns_at(level(), sums, width, gains, part.step, vectors, y);
                     }
                 }
             }

@@ -122,6 +122,44 @@ pub(super) fn weigh_columns(sums: &[i32], width: usize, part: Weighed<'_>, strid
     }
 }
 
+/// See [`super::weigh`]: one column that serves many outputs, vector by vector.
+#[inline(always)]
+pub(super) fn share_rows(sums: &[i32], width: usize, gains: &[i64], step: f64, stride: usize, y: &mut [f64]) {
+    for (sum, y) in sums.iter().step_by(width).zip(y.chunks_mut(stride)) {
+        for (y, &gain) in y[..gains.len()].iter_mut().zip(gains) {
+            // the first product is a whole number below 2^53: exact
+            *y += gain as f64 * f64::from(*sum) * step;
+        }
+    }
+}
+
+/// The same, output by output.
+#[inline(always)]
+pub(super) fn share_columns(
+    sums: &[i32],
+    width: usize,
+    gains: &[i64],
+    step: f64,
+    stride: usize,
+    y: &mut [f64],
+) {
+    const PART: usize = 64;
+    let mut column = [0f64; PART];
+    let rows = sums.len().div_ceil(width);
+    for first in (0..rows).step_by(PART) {
+        let n = PART.min(rows - first);
+        for (column, sum) in column.iter_mut().zip(sums[first * width..].iter().step_by(width)) {
+            *column = f64::from(*sum);
+        }
+        for (c, &gain) in gains.iter().enumerate() {
+            let gain = gain as f64;
+            for (y, sum) in y[c * stride + first..][..n].iter_mut().zip(&column) {
+                *y += gain * sum * step;
+            }
+        }
+    }
+}
+
 /// See [`super::quantize_bytes`].
 #[inline(always)]
 pub(super) fn quantize_bytes(x: &[f32], inverse: f32, most: f32, out: &mut [u8]) {

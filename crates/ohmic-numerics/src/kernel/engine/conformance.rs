@@ -55,7 +55,7 @@ fn corpus() -> Vec<Case> {
         (twos, (-128, 127)),
         (one_bit(12), (0, 4095)),
     ];
-    let shapes: [(&[usize], usize, usize); 9] = [
+    let shapes: [(&[usize], usize, usize); 10] = [
         (&[1], 1, 1),
         (&[128], 40, 7),
         (&[8, 8, 8, 8, 8], 64, 5),
@@ -65,6 +65,7 @@ fn corpus() -> Vec<Case> {
         (&[64, 60, 100], 17, 9),
         (&[200], 80, 3),
         (&[16; 12], 130, 2),
+        (&[64], 129, 6),
     ];
     let mut cases = Vec::new();
     let mut number = 0;
@@ -98,12 +99,13 @@ fn corpus() -> Vec<Case> {
 
 /// Totals and clips of a case, read by an engine at a level; `None` if the engine cannot take it.
 fn answer(case: &Case, engine: Engine, level: Level, bytes: bool) -> Option<(Vec<i32>, u64)> {
-    // two fragments of other blocks before, so that offsets count
-    let mut layer: Vec<Range<usize>> = vec![0..3, 3..10];
+    // fragments of other blocks before, so that offsets count; whole words of bits for some
+    let mut layer: Vec<Range<usize>> = if case.vectors == 6 { vec![0..32] } else { vec![0..3, 3..10] };
     let first = layer.len();
-    let (mut start, mut fragments) = (10, Vec::new());
+    let before = layer[first - 1].end;
+    let (mut start, mut fragments) = (before, Vec::new());
     for &rows in &case.rows {
-        fragments.push(start - 10..start - 10 + rows);
+        fragments.push(start - before..start - before + rows);
         layer.push(start..start + rows);
         start += rows;
     }
@@ -171,7 +173,7 @@ fn answer(case: &Case, engine: Engine, level: Level, bytes: bool) -> Option<(Vec
         first_draw: 40,
         sigma: &sigma,
         variance: variance.as_ref(),
-        issued: (case.columns % 2 == 0).then_some(&issued[..]),
+        issued: case.columns.is_multiple_of(2).then_some(&issued[..]),
     };
     let mut totals = vec![3; case.vectors * width];
     let squares = if variance.is_some() { squares.squares(&layout, &cut, vectors) } else { &[] };
@@ -246,15 +248,16 @@ fn every_engine_gives_the_bits_of_the_specification() {
 fn variances_are_those_of_the_real_numbers() {
     let (rows, columns) = (128, 20);
     let v = Mat::from_fn(rows, columns, |r, c| 1e-3 * (1 + draw(6, r * columns + c, 900)) as f64);
-    let packed = Variance::pack(v.view(), &[0..rows], 255);
+    let whole_block = std::slice::from_ref(&(0..rows)).to_vec();
+    let packed = Variance::pack(v.view(), &whole_block, 255);
     let x: Vec<i32> = (0..rows).map(|i| draw(7, i, 256) as i32).collect();
     let stride = rows.next_multiple_of(64);
     let vectors = Vectors { values: Values::Words(&x), k: rows, stride };
-    let layout = Layout::new(Engine::Dot16, &[0..rows]);
+    let layout = Layout::new(Engine::Dot16, &whole_block);
     let (zeros, ones) = (vec![0; rows * columns], vec![1; columns]);
     let source = BlockSource {
         cells: MatRef::new(rows, columns, &zeros),
-        fragments: &[0..rows],
+        fragments: &whole_block,
         gains: MatRef::new(1, columns, &ones),
         grids: None,
         scale: 1.0,

@@ -2,8 +2,8 @@
 
 use super::staircase::Staircase;
 use super::{Aligned, Engine};
-use crate::MatRef;
 use crate::kernel::{Digit, DigitPart, Grids};
+use crate::{Mat, MatRef};
 use std::ops::Range;
 
 /// One step of driving an input: its digit, and what a code of it is worth.
@@ -63,8 +63,35 @@ pub struct Block {
     /// Whether there is one slice, and all gains are one.
     pub(super) alike: bool,
     pub(super) cells: Packed,
+    /// Bit planes of the last panel, where it would take a look-up of four for itself.
+    pub(super) tail: Option<Tail>,
     /// Conversions in short integers, if there are any.
     pub(super) staircase: Option<Staircase>,
+}
+
+/// One panel in bit planes, see [`Packed::Planes`].
+#[derive(Clone, Debug)]
+pub(super) struct Tail {
+    pub(super) cells: Aligned<u32>,
+    pub(super) planes: usize,
+    pub(super) bias: i32,
+}
+
+impl Tail {
+    fn of(source: &BlockSource<'_>, width: usize) -> Option<Self> {
+        let panels = width / Block::PANEL;
+        if panels % 4 != 1 || panels == 1 {
+            return None;
+        }
+        let first = width - Block::PANEL;
+        let columns = source.cells.cols() - first;
+        let cells = Mat::from_fn(source.cells.rows(), columns, |r, c| source.cells[(r, first + c)]);
+        let part = BlockSource { cells: cells.view(), ..*source };
+        match packed(Engine::Bits, &part, Block::PANEL) {
+            Packed::Planes { cells, planes, bias } => Some(Self { cells, planes, bias }),
+            _ => None,
+        }
+    }
 }
 
 /// Cells in the order an engine reads them.
@@ -153,6 +180,7 @@ impl Block {
             alike: matches!(source.slices, [slice] if slice.gain == 1)
                 && (0..source.gains.rows()).all(|f| source.gains.row(f).iter().all(|&g| g == 1)),
             cells: packed(engine, source, width),
+            tail: if engine == Engine::Table8 { Tail::of(source, width) } else { None },
             staircase: if engine == Engine::Table8 { Staircase::of(source, width) } else { None },
         })
     }

@@ -55,6 +55,12 @@ pub(super) unsafe fn table_group(
     let side = if matches!(block.cells, Packed::Half(_)) { 2 } else { 4 };
     let Workspace { table, lists, lengths, deviations, listed, .. } = workspace;
     let deviations = noisy.then_some(&deviations[..]);
+    // words of 32 digits must start where fragments do
+    if let (Some(tail), 1, true) = (&block.tail, count, offsets.iter().all(|offset| offset % 32 == 0)) {
+        let planes = Planes { cells: &tail.cells, planes: tail.planes, bias: tail.bias, panels: 1 };
+        // SAFETY: the same features; the tail is the group's one panel.
+        return unsafe { bits_panels(block, planes, digits, offsets, (first, 1), deviations, totals) };
+    }
     let mut clips = _mm512_setzero_si512();
     let mut start = 0;
     let mut fragments = 0..0;
@@ -623,6 +629,40 @@ pub(super) unsafe fn bits_group(
     deviations: Option<&[f32]>,
     totals: &mut [i32],
 ) -> u64 {
+    let Packed::Planes { cells, planes, bias } = &block.cells else {
+        unreachable!("cells were packed for another engine")
+    };
+    let planes = Planes { cells, planes: *planes, bias: *bias, panels: block.width / Block::PANEL };
+    // SAFETY: see the callee.
+    unsafe { bits_panels(block, planes, digits, offsets, (first, count), deviations, totals) }
+}
+
+/// Bit planes of some panels of a block, its last among them.
+#[derive(Clone, Copy)]
+struct Planes<'a> {
+    cells: &'a [u32],
+    planes: usize,
+    bias: i32,
+    /// How many panels.
+    panels: usize,
+}
+
+/// Panels `first .. first + count` of a block by its planes.
+///
+/// # Safety
+/// As [`bits_group`]; the planes hold these panels.
+#[target_feature(
+    enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq"
+)]
+unsafe fn bits_panels(
+    block: &Block,
+    held: Planes<'_>,
+    digits: DigitRows<'_>,
+    offsets: &[usize],
+    (first, count): (usize, usize),
+    deviations: Option<&[f32]>,
+    totals: &mut [i32],
+) -> u64 {
     let mut clips = _mm512_setzero_si512();
     // SAFETY: see the callee.
     unsafe {
@@ -630,13 +670,15 @@ pub(super) unsafe fn bits_group(
             let beside = (panel - first, count);
             match (&block.grids, deviations) {
                 (None, _) => {
-                    bits_panel::<EXACT>(block, digits, offsets, panel, beside, None, totals, &mut clips)
+                    bits_panel::<EXACT>(block, held, digits, offsets, panel, beside, None, totals, &mut clips)
                 }
                 (Some(_), None) => {
-                    bits_panel::<CONVERTED>(block, digits, offsets, panel, beside, None, totals, &mut clips);
+                    bits_panel::<CONVERTED>(
+                        block, held, digits, offsets, panel, beside, None, totals, &mut clips,
+                    );
                 }
                 (Some(_), d) => {
-                    bits_panel::<NOISY>(block, digits, offsets, panel, beside, d, totals, &mut clips)
+                    bits_panel::<NOISY>(block, held, digits, offsets, panel, beside, d, totals, &mut clips)
                 }
             }
         }
@@ -654,6 +696,7 @@ pub(super) unsafe fn bits_group(
 )]
 unsafe fn bits_panel<const HOW: u8>(
     block: &Block,
+    held: Planes<'_>,
     digits: DigitRows<'_>,
     offsets: &[usize],
     panel: usize,
@@ -662,9 +705,10 @@ unsafe fn bits_panel<const HOW: u8>(
     totals: &mut [i32],
     clips: &mut __m512i,
 ) {
-    let (Packed::Planes { cells, planes, bias }, Of::Bits(x)) = (&block.cells, digits.of) else {
-        unreachable!("cells were packed and digits cut for another engine")
-    };
+    let Of::Bits(x) = digits.of else { unreachable!("digits were cut for another engine") };
+    let Planes { cells, planes, bias, panels } = held;
+    // panels that the planes leave out come before
+    let place = panel + panels - block.width / Block::PANEL;
     let (slices, width) = (block.slices.len(), block.width);
     let slots = (block.rows.len() * slices * beside.1).next_multiple_of(4);
     let mut before = 0;
@@ -676,7 +720,7 @@ unsafe fn bits_panel<const HOW: u8>(
         unsafe {
             let cells = cells
                 .as_ptr()
-                .add((before * (width / Block::PANEL) + panel * words) * planes * Block::PANEL)
+                .add((before * panels + place * words) * planes * Block::PANEL)
                 .cast::<__m512i>();
             let at = Converters::at(block, panel * Block::PANEL);
             let gains = if HOW == EXACT { block.gains.as_ptr() } else { block.halves.as_ptr() };
@@ -686,7 +730,7 @@ unsafe fn bits_panel<const HOW: u8>(
                 let x = x.as_ptr().add(row * digits.stride).cast::<i32>().add(offset / 32);
                 let mut sum = _mm512_setzero_si512();
                 // the most significant plane first, doubled on the way
-                for plane in (0..*planes).rev() {
+                for plane in (0..planes).rev() {
                     sum = _mm512_add_epi32(sum, sum);
                     for w in 0..words {
                         let g = _mm512_loadu_si512(cells.add(plane * words + w));
@@ -694,9 +738,9 @@ unsafe fn bits_panel<const HOW: u8>(
                         sum = _mm512_add_epi32(sum, _mm512_popcnt_epi32(both));
                     }
                 }
-                if *bias != 0 {
+                if bias != 0 {
                     let driven: u32 = (0..words).map(|w| (*x.add(w) as u32).count_ones()).sum();
-                    sum = _mm512_add_epi32(sum, _mm512_set1_epi32(*bias * driven as i32));
+                    sum = _mm512_add_epi32(sum, _mm512_set1_epi32(bias * driven as i32));
                 }
                 let deviations = match deviations {
                     Some(d) => {
