@@ -57,7 +57,7 @@ pub(super) const NOISY: u8 = 2;
 /// The CPU has the features named; for [`NOISY`] sixteen deviations stand at `deviations`.
 #[inline]
 #[target_feature(
-    enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq"
+    enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq,popcnt,bmi1,bmi2"
 )]
 pub(super) unsafe fn convert<const HOW: u8>(
     sum: __m512i,
@@ -99,7 +99,7 @@ pub(super) unsafe fn convert<const HOW: u8>(
 /// The CPU has the features named.
 #[inline]
 #[target_feature(
-    enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq"
+    enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq,popcnt,bmi1,bmi2"
 )]
 pub(super) unsafe fn weigh<const HOW: u8>(code: __m512i, gain: __m512i) -> __m512i {
     if HOW == EXACT {
@@ -119,7 +119,7 @@ pub(super) unsafe fn weigh<const HOW: u8>(code: __m512i, gain: __m512i) -> __m51
 /// The CPU has AVX-512 VNNI.
 #[inline]
 #[target_feature(
-    enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq"
+    enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq,popcnt,bmi1,bmi2"
 )]
 pub(super) unsafe fn dot_pairs(sum: &mut __m512i, x: __m512i, g: __m512i) {
     // SAFETY: registers only, see above.
@@ -139,7 +139,7 @@ pub(super) unsafe fn dot_pairs(sum: &mut __m512i, x: __m512i, g: __m512i) {
 /// # Safety
 /// The CPU has the features named; digits, offsets and totals as asserted by [`Block::read`].
 #[target_feature(
-    enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq"
+    enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq,popcnt,bmi1,bmi2"
 )]
 pub(super) unsafe fn dot_group(
     block: &Block,
@@ -190,7 +190,7 @@ impl Group<'_> {
     /// As [`dot_group`].
     #[inline]
     #[target_feature(
-        enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq"
+        enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq,popcnt,bmi1,bmi2"
     )]
     unsafe fn run<const N: usize, const M: usize, const BYTES: bool, const HOW: u8>(
         self,
@@ -228,7 +228,7 @@ impl Group<'_> {
     /// The rows exist; otherwise as [`dot_group`].
     #[inline]
     #[target_feature(
-        enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq"
+        enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq,popcnt,bmi1,bmi2"
     )]
     unsafe fn tile<const N: usize, const M: usize, const BYTES: bool, const HOW: u8>(
         self,
@@ -347,7 +347,7 @@ impl Group<'_> {
 /// The CPU has the features named.
 #[inline]
 #[target_feature(
-    enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq"
+    enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq,popcnt,bmi1,bmi2"
 )]
 unsafe fn sum_of_bytes(x: &[u8]) -> i32 {
     let mut sum = _mm512_setzero_si512();

@@ -3,7 +3,6 @@
 use super::*;
 use crate::kernel::{Digit, DigitPart, Grids, Level};
 use crate::{Mat, MatRef, Noise, Purpose, Seed, Site, Uniform};
-use std::ops::Range;
 
 fn draw(topic: u32, i: usize, below: i64) -> i64 {
     let at = Site { layer: 3, block: topic };
@@ -100,7 +99,11 @@ fn corpus() -> Vec<Case> {
 /// Totals and clips of a case, read by an engine at a level; `None` if the engine cannot take it.
 fn answer(case: &Case, engine: Engine, level: Level, bytes: bool) -> Option<(Vec<i32>, u64)> {
     // fragments of other blocks before, so that offsets count; whole words of bits for some
-    let mut layer: Vec<Range<usize>> = if case.vectors == 6 { vec![0..32] } else { vec![0..3, 3..10] };
+    let mut layer = vec![0..3, 3..10];
+    if case.vectors == 6 {
+        layer.pop();
+        layer[0] = 0..32;
+    }
     let first = layer.len();
     let before = layer[first - 1].end;
     let (mut start, mut fragments) = (before, Vec::new());

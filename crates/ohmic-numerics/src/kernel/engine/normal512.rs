@@ -12,7 +12,7 @@ use std::arch::x86_64::*;
 /// # Safety
 /// The CPU has the features named.
 #[target_feature(
-    enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq"
+    enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq,popcnt,bmi1,bmi2"
 )]
 pub(super) unsafe fn deviations(draws: Draws, scales: Scales<'_>, out: &mut [f32]) {
     let slots = scales.slots.len();
@@ -108,7 +108,7 @@ const PART: usize = 16;
 /// The CPU has the features named.
 #[inline]
 #[target_feature(
-    enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq"
+    enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq,popcnt,bmi1,bmi2"
 )]
 #[allow(clippy::approx_constant, clippy::excessive_precision)]
 unsafe fn box_muller(w0: __m512i, w1: __m512i) -> (__m512, __m512) {

@@ -14,7 +14,7 @@ use std::ops::Range;
 /// # Safety
 /// The CPU has the features named; at most 64 bytes, at most 64 slices.
 #[target_feature(
-    enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq"
+    enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq,popcnt,bmi1,bmi2"
 )]
 pub(super) unsafe fn byte_masks(x: &[u8], slices: &[Digit], out: &mut [u64; 64]) {
     let there = u64::MAX >> (64 - x.len());
@@ -41,7 +41,7 @@ const ROWS_IN_CACHE: usize = 128;
 /// # Safety
 /// The CPU has the features named; digits, offsets and totals as asserted by [`Block::read`].
 #[target_feature(
-    enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq"
+    enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq,popcnt,bmi1,bmi2"
 )]
 pub(super) unsafe fn table_group(
     block: &Block,
@@ -165,7 +165,7 @@ pub(super) unsafe fn table_group(
 /// # Safety
 /// As [`table_group`].
 #[target_feature(
-    enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq"
+    enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq,popcnt,bmi1,bmi2"
 )]
 unsafe fn list(
     block: &Block,
@@ -233,7 +233,8 @@ unsafe fn list(
                 // the first entry of all is a zero
                 _mm512_storeu_si512(out.add(length).cast(), _mm512_setzero_si512());
             }
-            lengths[at] = length.next_multiple_of(step) as u32;
+            // the step is a power of two
+            lengths[at] = ((length + step - 1) & !(step - 1)) as u32;
             at += 1;
             first = end;
         }
@@ -253,7 +254,7 @@ struct Word {
 /// # Safety
 /// As [`table_group`]; `strip` and `rows` exist.
 #[target_feature(
-    enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq"
+    enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq,popcnt,bmi1,bmi2"
 )]
 unsafe fn build(block: &Block, strip: usize, rows: Range<usize>, table: &mut Aligned<i16>) {
     let total: usize = block.rows.iter().map(|r| r.next_multiple_of(4)).sum();
@@ -309,7 +310,7 @@ impl Strip<'_> {
     /// As [`table_group`]; lists and table are those of the fragments.
     #[inline]
     #[target_feature(
-        enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq"
+        enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq,popcnt,bmi1,bmi2"
     )]
     unsafe fn read<const KIND: u8, const N: usize, const HOW: u8>(
         &self,
@@ -384,7 +385,7 @@ impl Strip<'_> {
     /// Every place of the list lies within the table.
     #[inline]
     #[target_feature(
-        enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq"
+        enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq,popcnt,bmi1,bmi2"
     )]
     unsafe fn sums<const KIND: u8, const N: usize>(&self, list: *const u32, length: usize) -> [__m512i; N] {
         let zero = _mm512_setzero_si512();
@@ -445,7 +446,7 @@ impl Strip<'_> {
     /// As [`Strip::sums`].
     #[inline]
     #[target_feature(
-        enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq"
+        enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq,popcnt,bmi1,bmi2"
     )]
     unsafe fn bytes(&self, list: *const u32, length: usize, i: &mut usize) -> __m512i {
         let Packed::Quarter { flush, .. } = self.block.cells else {
@@ -479,7 +480,7 @@ impl Strip<'_> {
     /// As [`Strip::read`]; `steps` are the block's.
     #[inline]
     #[target_feature(
-        enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq"
+        enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq,popcnt,bmi1,bmi2"
     )]
     unsafe fn read_words<const CLIPS: bool, const N: usize>(
         &self,
@@ -561,7 +562,7 @@ impl Strip<'_> {
     /// As [`Strip::read`]; `steps` are the block's.
     #[inline]
     #[target_feature(
-        enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq"
+        enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq,popcnt,bmi1,bmi2"
     )]
     unsafe fn read_bytes<const N: usize>(&self, steps: &Bytes, totals: &mut [i32]) {
         let (slices, width) = (self.block.slices.len(), self.block.width);
@@ -619,7 +620,7 @@ impl Strip<'_> {
 /// # Safety
 /// The CPU has the features named; digits, offsets and totals as asserted by [`Block::read`].
 #[target_feature(
-    enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq"
+    enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq,popcnt,bmi1,bmi2"
 )]
 pub(super) unsafe fn bits_group(
     block: &Block,
@@ -652,7 +653,7 @@ struct Planes<'a> {
 /// # Safety
 /// As [`bits_group`]; the planes hold these panels.
 #[target_feature(
-    enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq"
+    enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq,popcnt,bmi1,bmi2"
 )]
 unsafe fn bits_panels(
     block: &Block,
@@ -692,7 +693,7 @@ unsafe fn bits_panels(
 /// As [`bits_group`]; the panel exists.
 #[inline]
 #[target_feature(
-    enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq"
+    enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq,popcnt,bmi1,bmi2"
 )]
 unsafe fn bits_panel<const HOW: u8>(
     block: &Block,
