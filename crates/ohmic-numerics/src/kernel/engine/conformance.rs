@@ -54,7 +54,7 @@ fn corpus() -> Vec<Case> {
         (twos, (-128, 127)),
         (one_bit(12), (0, 4095)),
     ];
-    let shapes: [(&[usize], usize, usize); 10] = [
+    let shapes: [(&[usize], usize, usize); 11] = [
         (&[1], 1, 1),
         (&[128], 40, 7),
         (&[8, 8, 8, 8, 8], 64, 5),
@@ -65,6 +65,7 @@ fn corpus() -> Vec<Case> {
         (&[200], 80, 3),
         (&[16; 12], 130, 2),
         (&[64], 129, 6),
+        (&[8; 19], 40, 5),
     ];
     let mut cases = Vec::new();
     let mut number = 0;
@@ -100,9 +101,9 @@ fn corpus() -> Vec<Case> {
 fn answer(case: &Case, engine: Engine, level: Level, bytes: bool) -> Option<(Vec<i32>, u64)> {
     // fragments of other blocks before, so that offsets count; whole words of bits for some
     let mut layer = vec![0..3, 3..10];
-    if case.vectors == 6 {
+    if let 5 | 6 = case.vectors {
         layer.pop();
-        layer[0] = 0..32;
+        layer[0] = 0..if case.vectors == 5 { 64 } else { 32 };
     }
     let first = layer.len();
     let before = layer[first - 1].end;

@@ -204,6 +204,46 @@ unsafe fn list(
         ends.push(words.len());
         base += groups * FOUR_ROWS;
     }
+    // fragments of two groups side by side: eight of them at a time, groups that are not driven and all
+    let start = offsets[fragments.start];
+    let paired = capacity == 2
+        && fragments.clone().enumerate().all(|(i, f)| {
+            block.rows[f].div_ceil(4) == 2 && offsets[f] == start + 8 * i && start.is_multiple_of(64)
+        });
+    if paired {
+        let count = fragments.len();
+        for (row, bits) in bits.chunks_exact(digits.stride).take(digits.rows).enumerate() {
+            for first in (0..count).step_by(8) {
+                let n = (count - first).min(8);
+                let four = _mm512_and_si512(
+                    _mm512_multishift_epi64_epi8(
+                        nibbles,
+                        _mm512_set1_epi64(bits[start / 64 + first / 8] as i64),
+                    ),
+                    _mm512_set1_epi32(15),
+                );
+                let driven = u32::from(_mm512_test_epi32_mask(four, four));
+                let place = _mm512_add_epi32(
+                    _mm512_add_epi32(_mm512_slli_epi32::<6>(four), places),
+                    _mm512_set1_epi32((2 * first * FOUR_ROWS) as i32),
+                );
+                // one bit a fragment
+                let any = _pext_u32(driven | driven >> 1, 0x5555) as u8;
+                let at = row * count + first;
+                // SAFETY: a register's worth of entries stands behind every list (see below), and a length for
+                // each of the `n` fragments.
+                unsafe {
+                    _mm512_storeu_si512(lists.as_mut_ptr().add(2 * at).cast(), place);
+                    _mm256_mask_storeu_epi32(
+                        lengths.as_mut_ptr().add(at).cast(),
+                        u8::MAX >> (8 - n),
+                        _mm256_maskz_set1_epi32(any, 2),
+                    );
+                }
+            }
+        }
+        return;
+    }
     let mut at = 0;
     for bits in bits.chunks_exact(digits.stride).take(digits.rows) {
         let mut first = 0;
