@@ -191,6 +191,9 @@ pub fn weigh(sums: &[i32], width: usize, parts: &[Weighed<'_>], output: usize, t
             }
             Order::ByOutput(vectors) => {
                 assert!(to.first + rows <= vectors, "an accumulator a row of sums");
+                if part.worth.is_empty() || rows == 0 {
+                    continue;
+                }
                 let y = &mut to.y[output * vectors + to.first..];
                 #[cfg(target_arch = "x86_64")]
                 if level() == super::Level::Avx512 {

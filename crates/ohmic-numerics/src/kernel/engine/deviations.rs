@@ -21,7 +21,7 @@ pub struct Variance {
 
 impl Variance {
     /// Packs variances (levels², rows × columns). The largest is held in as many bits as leave the sums of a
-    /// fragment within 32: 9 for 128 rows of 8-bit digits, so a cell's variance is right to 0.1 % of the largest.
+    /// fragment within 32: 8 to 9 for 128 rows of 8-bit digits, so a cell's variance is right to 0.2 % of the largest.
     ///
     /// # Panics
     /// `largest_digit` is at most 255.
@@ -81,6 +81,25 @@ pub struct Deviates<'a> {
 }
 
 impl Deviates<'_> {
+    /// Panics unless these are deviates of a block and of so many rows of digits: kernels rely on it.
+    pub(super) fn check(&self, block: &Block, layout: &Layout, rows: usize, squares: &[i16]) {
+        let vectors = rows / block.slices.len();
+        assert_eq!(self.sigma.len(), block.width, "one sigma a column");
+        assert!(
+            self.issued.is_none_or(|issued| issued.len() == vectors * block.rows.len()),
+            "one set of slices a vector and fragment"
+        );
+        if let Some(variance) = self.variance {
+            let lengths = variance.packed.iter().map(|p| p.padded_rows());
+            assert!(
+                lengths.eq(block.rows.iter().map(|r| r.next_multiple_of(2)))
+                    && variance.taken_off.iter().all(|off| off.len() == block.width),
+                "variances of the block's cells"
+            );
+            assert_eq!(squares.len(), rows * layout.padded, "squares of these digits");
+        }
+    }
+
     /// Variances of all reads of a tile: `[fragment][vector · slices + slice][width]`, integers. `squares` are
     /// those of the tile's digits ([`Digits::squares`]), laid out by `layout`.
     pub(super) fn variances(

@@ -3,6 +3,10 @@
 use super::Engine;
 use crate::kernel::{Digit, DigitPart, Level, level};
 use std::ops::Range;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Cuts so far.
+static CUTS: AtomicU64 = AtomicU64::new(0);
 
 /// Many input vectors, one after the other.
 #[derive(Clone, Copy, Debug)]
@@ -166,7 +170,8 @@ impl Digits {
         slices: &[Digit],
         vectors: Vectors<'a>,
     ) -> DigitRows<'a> {
-        self.stamp += 1;
+        // no two cuts of a process are alike, whoever's buffers they stand in
+        self.stamp = CUTS.fetch_add(1, Ordering::Relaxed) + 1;
         let (rows, stamp) = (vectors.count() * slices.len(), self.stamp);
         assert!(slices.iter().all(|s| s.bits <= 15 && s.shift < 32), "digits of at most 15 bits");
         match layout.engine {

@@ -110,7 +110,7 @@ pub struct Workspace {
     pub(super) table: Aligned<i16>,
     /// Entries of the table that each read adds.
     pub(super) lists: Aligned<u32>,
-    /// How many, a read and fragment; [`digits::NOT_DRIVEN`] says that nothing is to be converted.
+    /// How many, a read and fragment; 0: no row is driven.
     pub(super) lengths: Vec<u32>,
     /// Deviations of the columns in hand, in levels.
     pub(super) deviations: Aligned<f32>,
@@ -126,7 +126,7 @@ impl Block {
     /// deviates that have a variance come the squares of the digits ([`Digits::squares`]).
     ///
     /// # Panics
-    /// `digits` were cut for the block's engine by `layout`; one row of totals a vector.
+    /// `digits` were cut for the block's engine by `layout`; one row of totals a vector; deviates are the block's.
     pub fn read(
         &self,
         layout: &Layout,
@@ -158,6 +158,7 @@ impl Block {
             "the fragments of the block"
         );
         let deviates = deviates.map(|(deviates, squares)| {
+            deviates.check(self, layout, digits.rows, squares);
             deviates.variances(self, layout, offsets, squares, &mut workspace.variances);
             deviates
         });
