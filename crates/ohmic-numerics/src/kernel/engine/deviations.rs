@@ -2,6 +2,7 @@
 //!
 //! Read noise of independent cells sums to one Gaussian a bit line with variance `Σ_k d_k² · v_kc`, and
 //! converter noise is another with variance `σ_c²`; the sum of both is drawn at once, equal in distribution.
+//! How far deviates follow that distribution is said in [`crate::noise`] and tested in `statistics.rs`.
 
 use super::{Aligned, Block, Layout};
 use crate::kernel::{Level, PackedI16, mvm_i16};

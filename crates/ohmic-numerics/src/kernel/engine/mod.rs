@@ -29,6 +29,8 @@ mod pack;
 mod plain;
 mod portable;
 mod staircase;
+#[cfg(test)]
+mod statistics;
 #[cfg(target_arch = "x86_64")]
 mod table512;
 
