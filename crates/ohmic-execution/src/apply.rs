@@ -1,6 +1,7 @@
 //! A layer applied to a batch: quantize, gather, multiply, and back to float.
 
 use crate::Error;
+use crate::read::TILE;
 use ohmic_network::Tensor;
 use ohmic_network::quantization::QuantizedMvm;
 use ohmic_numerics::kernel::engine::{Values, Vectors};
@@ -10,6 +11,11 @@ use ohmic_numerics::kernel::{self, Order};
 pub(crate) trait Multiply {
     /// Gets the integers of the whole batch, sample after sample, before anything is multiplied.
     fn begin(&mut self, _integers: Values<'_>) {}
+
+    /// Whether outputs one after the other are cheaper to add to than vectors one after the other.
+    fn by_output(&self) -> bool {
+        false
+    }
 
     /// Gets the vectors of one group, and the accumulators to add to (outputs of the group and vectors, in
     /// units of the integer product).
@@ -40,11 +46,11 @@ pub(crate) struct Buffers {
     byte_frame: Vec<u8>,
     word_frame: Vec<i32>,
     y: Vec<f64>,
+    line: Vec<f32>,
 }
 
-/// Vectors that are gathered before they are multiplied: enough to make the work on the matrix worth it,
-/// few enough to stay in the second-level cache. At least one sample.
-const VECTORS: usize = 264;
+/// Accumulators that are in hand, in bytes: a part of a second-level cache.
+const ACCUMULATOR_BYTES: usize = 512 << 10;
 
 /// The layer's output for a batch whose first sample has index `first_sample` in its data set.
 ///
@@ -69,7 +75,7 @@ pub(crate) fn apply(
         return Err(Error::TooManyDraws { layer: name.to_owned(), what: "samples × positions" });
     }
     let small = !layer.input_signed && layer.input_bits <= 8;
-    let Buffers { bytes, words, byte_vectors, word_vectors, byte_frame, word_frame, y } = buffers;
+    let Buffers { bytes, words, byte_vectors, word_vectors, byte_frame, word_frame, y, line } = buffers;
     if small {
         bytes.resize(input.data.len(), 0);
         layer.quantize_bytes(&input.data, bytes);
@@ -85,7 +91,10 @@ pub(crate) fn apply(
     let scales: Vec<_> = (0..outputs).map(|c| layer.output_scale(c)).collect();
     let (bias, step): (Vec<f64>, Vec<f64>) = scales.iter().map(|s| (s.bias, s.step)).unzip();
     let each = input.shape.len();
-    let together = (VECTORS / positions).max(1);
+    let by_output = positions > 1 || multiply.by_output();
+    // enough vectors to make the work on the matrix worth it
+    let vectors = (ACCUMULATOR_BYTES / 8 / n.max(1)).clamp(TILE / 5, TILE);
+    let together = (vectors / positions).max(1);
     for sample in (0..input.batch).step_by(together) {
         let samples = (sample, together.min(input.batch - sample));
         let count = samples.1 * positions;
@@ -104,10 +113,10 @@ pub(crate) fn apply(
             y.clear();
             y.resize(count * n, 0.0);
             // as the output wants them: position after position of an output, or outputs of a sample
-            let order = if positions == 1 { Order::ByVector(n) } else { Order::ByOutput(count) };
+            let order = if by_output { Order::ByOutput(count) } else { Order::ByVector(n) };
             multiply.multiply(Part { group, vectors, first_draw, order, samples }, y);
             let scales = &scales[group * n..][..n];
-            if positions == 1 {
+            if !by_output {
                 for (s, y) in y.chunks_exact(n).enumerate() {
                     let out = &mut out[(sample + s) * outputs + group * n..][..n];
                     kernel::row_values(y, &bias[group * n..][..n], &step[group * n..][..n], out);
@@ -115,6 +124,13 @@ pub(crate) fn apply(
                 continue;
             }
             for ((c, scale), y) in scales.iter().enumerate().zip(y.chunks_exact(count)) {
+                if positions == 1 {
+                    line.resize(count, 0.0);
+                    kernel::values(y, scale.bias, scale.step, line);
+                    let to = &mut out[sample * outputs + group * n + c..];
+                    to.iter_mut().step_by(outputs).zip(&*line).for_each(|(to, v)| *to = *v);
+                    continue;
+                }
                 for (s, y) in y.chunks_exact(positions).enumerate() {
                     let at = ((sample + s) * outputs + group * n + c) * positions;
                     kernel::values(y, scale.bias, scale.step, &mut out[at..at + positions]);

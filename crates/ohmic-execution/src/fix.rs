@@ -305,7 +305,7 @@ fn largest_sum(plan: &LayerPlan, seen: &[Seen], step: Option<usize>) -> f64 {
 /// Fraction bits for 16-bit cells and 32-bit sums, if they leave 11 bits for the largest level (the error
 /// is then at most 2^-12 of it); none for whole levels.
 ///
-/// One-bit digits leave room for eight rows in 16 bits ([`Engine::Table16`]), others for one.
+/// One-bit digits leave room for four rows in 16 bits ([`Engine::Table16`]), others for one.
 fn narrow_fraction(design: &LayerDesign, plan: &LayerPlan, seen: &[Seen]) -> Option<i32> {
     let digit = design.slices.iter().map(|s| i64::from(s.max_abs())).max().unwrap_or(1);
     if design.slices.iter().any(|s| s.bits > 15) {
@@ -317,7 +317,7 @@ fn narrow_fraction(design: &LayerDesign, plan: &LayerPlan, seen: &[Seen]) -> Opt
             largest <= 32_767.0 && largest_sum(plan, seen, None) * digit as f64 <= f64::from(i32::MAX / 2);
         return fits.then_some(0);
     }
-    let by_cell = if digit == 1 { 16_380.0 / largest_sum(plan, seen, Some(4)) } else { 32_767.0 / largest };
+    let by_cell = if digit == 1 { 32_760.0 / largest_sum(plan, seen, Some(4)) } else { 32_767.0 / largest };
     // half a unit of rounding a row stays far below the other half of the range
     let by_sum = f64::from(i32::MAX / 2) / (largest_sum(plan, seen, None) * digit as f64);
     // without converters whole sums are weighed and added up, in 32 bits too

@@ -3,7 +3,7 @@
 use crate::program::{BlockProgram, Cells, LayerProgram, Occupied};
 use crate::wide;
 use ohmic_hardware::Skipping;
-use ohmic_numerics::kernel::engine::{Deviates, Digits, Values, Vectors, Workspace};
+use ohmic_numerics::kernel::engine::{Deviates, Digits, Read, Totals, Values, Vectors, Workspace};
 use ohmic_numerics::kernel::{self, Accumulators, Order, Weighed};
 use ohmic_numerics::{Noise, Site};
 use std::ops::Range;
@@ -14,18 +14,19 @@ pub(crate) struct Scratch {
     pub(crate) digits: Digits,
     squares: Digits,
     workspace: Workspace,
-    totals: Vec<i32>,
     issued: Vec<u64>,
     worth: Vec<f64>,
     pub(crate) sums: Vec<i32>,
     pub(crate) offsets: Vec<u32>,
 }
 
-/// Totals that a tile of vectors may take, in bytes: a part of a second-level cache.
-const TOTAL_BYTES: usize = 128 << 10;
+/// Most vectors of a tile: whole tiles of every engine's.
+pub(crate) const TILE: usize = 240;
 
-/// The same for the deviations of four panels.
-const DEVIATION_BYTES: usize = 256 << 10;
+/// Digits that a tile of vectors may take, in bytes, and deviations of 64 columns: parts of a second-level
+/// cache.
+const DIGIT_BYTES: usize = 768 << 10;
+const DEVIATION_BYTES: usize = 512 << 10;
 
 /// Adds the layer's answer to `y` (outputs of the group and vectors in either order, in units of the integer
 /// product) and returns how many conversions clipped.
@@ -62,12 +63,16 @@ pub(crate) type Answer<'a> = Accumulators<'a>;
 
 /// Vectors that are read together.
 fn tile(program: &LayerProgram, noisy: bool) -> usize {
-    let widest = program.blocks.iter().map(BlockProgram::padded_columns).max().unwrap_or(16).max(16);
-    let by_totals = TOTAL_BYTES / 4 / widest;
-    let fragments = program.blocks.iter().map(|b| b.fragments.len()).max().unwrap_or(1);
-    let by_deviations = DEVIATION_BYTES / 4 / (64 * fragments * program.slices.len());
-    // whole tiles of every engine's
-    if noisy { by_totals.min(by_deviations) } else { by_totals }.clamp(12, 264) / 12 * 12
+    let slices = program.slices.len();
+    let lanes = if program.is_lookup() { slices.next_power_of_two().max(4) } else { slices };
+    let mut most = DIGIT_BYTES / (program.layout.bytes_a_read() * lanes).max(1);
+    if noisy && !program.is_lookup() {
+        let fragments = program.blocks.iter().map(|b| b.fragments.len()).max().unwrap_or(1);
+        most = most.min(DEVIATION_BYTES / (4 * 64 * fragments * slices));
+    }
+    let most = most.clamp(16, TILE);
+    // whole sets of reads, whole tiles of dot products
+    if most >= 48 { most / 48 * 48 } else { most / 16 * 16 }
 }
 
 fn multiply_tile(
@@ -79,8 +84,7 @@ fn multiply_tile(
     mut answer: Answer<'_>,
     scratch: &mut Scratch,
 ) -> u64 {
-    let count = vectors.count();
-    let Scratch { digits, squares, workspace, totals, issued, worth, .. } = scratch;
+    let Scratch { digits, squares, workspace, issued, worth, .. } = scratch;
     let is_engine = |b: &BlockProgram| matches!(b.cells, Cells::Engine(_));
     let mut cut = None;
     let mut clips = 0;
@@ -90,9 +94,8 @@ fn multiply_tile(
     let has_variance = noise.is_some() && program.blocks.iter().any(|b| b.variance.is_some());
     let squares = if has_variance { squares.squares(&program.layout, &program.digits, vectors) } else { &[] };
     for block in program.blocks.iter().filter(|b| b.group == group) {
-        let width = block.padded_columns();
         match (&block.cells, cut) {
-            (Cells::Engine(engine), Some(cut)) => {
+            (Cells::Engine(engine), Some(digits)) => {
                 let noise = noise.filter(|_| program.sigma_lsb > 0.0 || block.variance.is_some());
                 let deviates = noise.map(|(source, layer)| {
                     let all = issue(program, vectors, block.fragments.clone(), issued);
@@ -105,12 +108,17 @@ fn multiply_tile(
                         issued: if all == Issued::All { None } else { Some(issued) },
                     }
                 });
-                totals.clear();
-                totals.resize(count * width, 0);
-                let deviates = deviates.as_ref().map(|d| (d, squares));
-                clips +=
-                    engine.read(&program.layout, block.fragments.clone(), cut, deviates, totals, workspace);
-                weigh(program, block, totals, worth, &mut answer);
+                let read = Read {
+                    layout: &program.layout,
+                    fragment: block.fragments.start,
+                    digits,
+                    deviates: deviates.as_ref().map(|d| (d, squares)),
+                };
+                worth.clear();
+                worth.extend(block.worth.iter().map(|&w| f64::from(w)));
+                clips += engine.read(read, workspace, |totals| {
+                    weigh(program, block, &totals, worth, &mut answer);
+                });
             }
             _ => clips += wide::read_block(program, block, vectors, first_draw, noise, &mut answer),
         }
@@ -158,27 +166,33 @@ pub(crate) fn occupied(vectors: Vectors<'_>, vector: usize, rows: Range<usize>) 
     }
 }
 
-/// Weighs the totals of a block with their steps and adds them to the answer.
+/// Weighs the totals of some columns of a block with their steps and adds them to the answer.
 fn weigh(
     program: &LayerProgram,
     block: &BlockProgram,
-    totals: &[i32],
-    worth: &mut Vec<f64>,
+    totals: &Totals<'_>,
+    worth: &[f64],
     answer: &mut Answer<'_>,
 ) {
-    worth.clear();
-    worth.extend(block.worth.iter().map(|&w| f64::from(w)));
-    let parts: Vec<Weighed<'_>> = block
-        .readouts
-        .iter()
-        .map(|r| Weighed {
-            first: r.columns.start,
-            worth: &worth[r.columns.clone()],
-            step: program.step(r.range),
-            shared: r.shared_gain.as_ref().map(|g| g.as_slice()),
-        })
-        .collect();
-    kernel::weigh(totals, block.padded_columns(), &parts, block.outputs.start, answer);
+    for readout in &block.readouts {
+        let columns = &readout.columns;
+        let (first, end) = (columns.start.max(totals.columns.start), columns.end.min(totals.columns.end));
+        if first >= end {
+            continue;
+        }
+        let inside = first - columns.start;
+        let part = Weighed {
+            first: first - totals.columns.start,
+            worth: &worth[first..end],
+            step: program.step(readout.range),
+            shared: readout.shared_gain.as_ref().map(|gains| {
+                let outputs = gains.cols();
+                &gains.as_slice()[inside * outputs..(inside + end - first) * outputs]
+            }),
+        };
+        let output = block.outputs.start + if part.shared.is_some() { 0 } else { inside };
+        kernel::weigh(totals, part, output, answer);
+    }
 }
 
 /// What the encoding asks to be added for every unit of input.

@@ -168,6 +168,10 @@ impl Multiply for LayerRun<'_, '_> {
         }
     }
 
+    fn by_output(&self) -> bool {
+        self.at.chip_layer.program.as_ref().unwrap_or(&self.at.layer.exact).is_lookup()
+    }
+
     fn multiply(&mut self, part: Part<'_>, y: &mut [f64]) {
         let At { chip, id, chip_layer, layer, plan, .. } = self.at;
         let Part { group, vectors, first_draw, order, samples } = part;

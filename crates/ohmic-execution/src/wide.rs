@@ -3,7 +3,7 @@
 
 use crate::program::{BlockProgram, Cells, LayerProgram};
 use crate::read::{Answer, occupied};
-use ohmic_numerics::kernel::engine::{Block, Vectors};
+use ohmic_numerics::kernel::engine::{Vectors, read_index};
 use ohmic_numerics::{Noise, Purpose, Site};
 
 /// Adds a block's answer; returns how many conversions clipped.
@@ -104,14 +104,8 @@ pub(crate) fn read_block(
     clips
 }
 
-/// Where a conversion's deviate is drawn: groups of four panels one after the other, and in a group reads
-/// times panels in fours ([`ohmic_numerics::kernel::engine::Deviates`]).
+/// Where a conversion's deviate is drawn ([`read_index`]).
 fn cell(program: &LayerProgram, block: &BlockProgram, (local, s): (usize, usize), column: usize) -> u32 {
-    let (panel, lane) = (column / Block::PANEL, column % Block::PANEL);
-    let panels = block.padded_columns() / Block::PANEL;
-    let (first, slices) = (panel / 4 * 4, program.slices.len());
-    let beside = (panels - first).min(4);
-    let slot = (local * slices + s) * beside + panel - first;
-    let quad = block.fragments.len() * slices * (first / 4) * Block::PANEL + slot / 4 * Block::PANEL + lane;
-    (4 * quad + slot % 4) as u32
+    let read = read_index(program.slices.len(), local, s);
+    (4 * (read / 4 * block.padded_columns() + column) + read % 4) as u32
 }

@@ -7,7 +7,7 @@
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use ohmic_numerics::kernel::engine::{
-    Block, BlockSource, Deviates, Digits, Engine, Layout, Slice, Values, Vectors, Workspace,
+    Block, BlockSource, Deviates, Digits, Engine, Layout, Read, Slice, Values, Vectors, Workspace,
 };
 use ohmic_numerics::kernel::{Digit, DigitPart, Grids};
 use ohmic_numerics::{Mat, Noise, Purpose, Seed, Site, Uniform};
@@ -120,15 +120,15 @@ fn engines(c: &mut Criterion) {
         let site = Site { layer: 0, block: 0 };
         let deviates =
             Deviates { noise: &noise, site, first_draw: 0, sigma: &sigma, variance: None, issued: None };
-        let mut totals = vec![0; VECTORS * COLUMNS];
         group.throughput(Throughput::Elements((VECTORS * ROWS * COLUMNS * slices.len()) as u64));
         group.bench_function(case.name, |bench| {
             bench.iter(|| {
-                totals.fill(0);
-                let rows = digits.cut(&layout, &cut, vectors);
-                let noisy: Option<(_, &[i16])> = (case.sigma > 0.0).then_some((&deviates, &[]));
-                let all = 0..fragments.len();
-                black_box(block.read(&layout, all, rows, noisy, &mut totals, &mut workspace))
+                let digits = digits.cut(&layout, &cut, vectors);
+                let deviates: Option<(_, &[i16])> = (case.sigma > 0.0).then_some((&deviates, &[]));
+                let read = Read { layout: &layout, fragment: 0, digits, deviates };
+                block.read(read, &mut workspace, |totals| {
+                    black_box(totals.values);
+                })
             });
         });
     }

@@ -1,5 +1,6 @@
 //! What stands before and after the products of a read: digits, conversions, digital gains.
 
+use super::engine::{TotalOrder, Totals};
 use super::{level, scalar};
 use crate::quantize::Uniform;
 
@@ -158,54 +159,85 @@ by_level! {
     fn share_columns_at(sums: &[i32], width: usize, gains: &[i64], step: f64, stride: usize, y: &mut [f64]) -> () = scalar::share_columns
 }
 
-/// Adds `step · worth · code` of every part and row of `sums` to the accumulators, from output `output` on.
+by_level! {
+    fn weigh_one_at(sums: &[i32], worth: f64, step: f64, y: &mut [f64]) -> () = scalar::weigh_one
+}
+
+/// Adds `step · worth · code` of every column of `part` and vector of `totals` to the accumulators, from output
+/// `output` on. Columns count from the first of `totals`.
 ///
 /// # Panics
-/// Whole rows of `width` in `sums`, all of which have accumulators; parts lie within both.
-pub fn weigh(sums: &[i32], width: usize, parts: &[Weighed<'_>], output: usize, to: &mut Accumulators<'_>) {
-    let rows = sums.len() / width;
-    for part in parts {
-        if let Some(gains) = part.shared {
-            let outputs = gains.len() / part.worth.len();
-            for (i, gains) in gains.chunks_exact(outputs).enumerate() {
-                let sums = &sums[part.first + i..];
-                match to.order {
-                    Order::ByVector(all) => {
-                        assert!(output + outputs <= all, "an accumulator a gain");
-                        let y = &mut to.y[to.first * all + output..];
-                        share_rows_at(level(), sums, width, gains, part.step, all, y);
+/// All of the columns are there, and all have accumulators.
+pub fn weigh(totals: &Totals<'_>, part: Weighed<'_>, output: usize, to: &mut Accumulators<'_>) {
+    match totals.order {
+        TotalOrder::ByVector(width) => weigh_vectors(totals.values, width, part, output, to),
+        TotalOrder::ByColumn(vectors) => {
+            for (i, &worth) in part.worth.iter().enumerate() {
+                let sums = &totals.values[(part.first + i) * vectors..][..vectors];
+                let one = Weighed {
+                    first: 0,
+                    worth: std::slice::from_ref(&worth),
+                    shared: part.shared.map(|gains| {
+                        let outputs = gains.len() / part.worth.len();
+                        &gains[i * outputs..][..outputs]
+                    }),
+                    ..part
+                };
+                match (part.shared, to.order) {
+                    (None, Order::ByOutput(all)) => {
+                        let y = &mut to.y[(output + i) * all + to.first..][..vectors];
+                        weigh_one_at(level(), sums, worth, part.step, y);
                     }
-                    Order::ByOutput(vectors) => {
-                        let y = &mut to.y[output * vectors + to.first..];
-                        share_columns_at(level(), sums, width, gains, part.step, vectors, y);
-                    }
+                    (None, _) => weigh_vectors(sums, 1, one, output + i, to),
+                    (Some(_), _) => weigh_vectors(sums, 1, one, output, to),
                 }
             }
-            continue;
         }
-        match to.order {
-            Order::ByVector(outputs) => {
-                assert!(output + part.worth.len() <= outputs, "an accumulator a column");
-                let y = &mut to.y[to.first * outputs + output..];
-                weigh_rows_at(level(), sums, width, *part, outputs, y);
-            }
-            Order::ByOutput(vectors) => {
-                assert!(to.first + rows <= vectors, "an accumulator a row of sums");
-                if part.worth.is_empty() || rows == 0 {
-                    continue;
+    }
+}
+
+fn weigh_vectors(sums: &[i32], width: usize, part: Weighed<'_>, output: usize, to: &mut Accumulators<'_>) {
+    let rows = sums.len() / width;
+    if let Some(gains) = part.shared {
+        let outputs = gains.len() / part.worth.len();
+        for (i, gains) in gains.chunks_exact(outputs).enumerate() {
+            let sums = &sums[part.first + i..];
+            match to.order {
+                Order::ByVector(all) => {
+                    assert!(output + outputs <= all, "an accumulator a gain");
+                    let y = &mut to.y[to.first * all + output..];
+                    share_rows_at(level(), sums, width, gains, part.step, all, y);
                 }
-                let y = &mut to.y[output * vectors + to.first..];
-                #[cfg(target_arch = "x86_64")]
-                if level() == super::Level::Avx512 {
-                    assert!(part.first + part.worth.len() <= width, "a part within its row");
-                    assert!((part.worth.len() - 1) * vectors + rows <= y.len(), "an accumulator each");
-                    // SAFETY: `level` reports AVX-512 only where all the features of the function are there; the
-                    // asserts give every address it forms.
-                    unsafe { super::avx512::weigh_columns(sums, width, *part, vectors, y) };
-                    continue;
+                Order::ByOutput(vectors) => {
+                    let y = &mut to.y[output * vectors + to.first..];
+                    share_columns_at(level(), sums, width, gains, part.step, vectors, y);
                 }
-                weigh_columns_at(level(), sums, width, *part, vectors, y);
             }
+        }
+        return;
+    }
+    match to.order {
+        Order::ByVector(outputs) => {
+            assert!(output + part.worth.len() <= outputs, "an accumulator a column");
+            let y = &mut to.y[to.first * outputs + output..];
+            weigh_rows_at(level(), sums, width, part, outputs, y);
+        }
+        Order::ByOutput(vectors) => {
+            assert!(to.first + rows <= vectors, "an accumulator a row of sums");
+            if part.worth.is_empty() || rows == 0 {
+                return;
+            }
+            let y = &mut to.y[output * vectors + to.first..];
+            #[cfg(target_arch = "x86_64")]
+            if level() == super::Level::Avx512 {
+                assert!(part.first + part.worth.len() <= width, "a part within its row");
+                assert!((part.worth.len() - 1) * vectors + rows <= y.len(), "an accumulator each");
+                // SAFETY: `level` reports AVX-512 only where all the features of the function are there; the
+                // asserts give every address it forms.
+                unsafe { super::avx512::weigh_columns(sums, width, part, vectors, y) };
+                return;
+            }
+            weigh_columns_at(level(), sums, width, part, vectors, y);
         }
     }
 }
@@ -315,7 +347,15 @@ mod tests {
             let mut y = vec![0.0; 8];
             let part = Weighed { first: 1, worth: &[1.0], step: 0.5, shared: Some(&[2, -1]) };
             let mut to = Accumulators { y: &mut y, order, first: 1 };
-            weigh(&sums, 3, &[part], 0, &mut to);
+            let totals = Totals { columns: 0..3, values: &sums, order: TotalOrder::ByVector(3) };
+            weigh(&totals, part, 0, &mut to);
+            // the same totals column by column
+            let turned: Vec<i32> = (0..9).map(|i| sums[i % 3 * 3 + i / 3]).collect();
+            let mut again = vec![0.0; 8];
+            let mut to_again = Accumulators { y: &mut again, order, first: 1 };
+            let totals = Totals { columns: 0..3, values: &turned, order: TotalOrder::ByColumn(3) };
+            weigh(&totals, part, 0, &mut to_again);
+            assert_eq!(again, to.y);
             to.first = 0;
             let got: Vec<f64> =
                 (0..2).flat_map(|c| (0..4).map(move |v| (c, v))).map(|(c, v)| *to.at(c, v)).collect();
@@ -327,7 +367,19 @@ mod tests {
         let part = Weighed { first: 2, worth: &worth, step: 0.3, shared: None };
         let (mut want, mut got) = (vec![0.1; 17 * 40], vec![0.1; 17 * 40]);
         weigh_columns_at(Level::Scalar, &sums, 20, part, 40, &mut want[3..]);
-        weigh(&sums, 20, &[part], 0, &mut Accumulators { y: &mut got, order: Order::ByOutput(40), first: 3 });
+        let totals = Totals { columns: 0..20, values: &sums, order: TotalOrder::ByVector(20) };
+        let order = Order::ByOutput(40);
+        weigh(&totals, part, 0, &mut Accumulators { y: &mut got, order, first: 3 });
+        assert_eq!(got, want);
+        let turned: Vec<i32> = (0..37 * 20).map(|i| sums[i % 37 * 20 + i / 37]).collect();
+        let totals = Totals { columns: 0..20, values: &turned, order: TotalOrder::ByColumn(37) };
+        let mut got = vec![0.1; 17 * 40];
+        weigh(&totals, part, 0, &mut Accumulators { y: &mut got, order, first: 3 });
+        assert_eq!(got, want);
+        // vector by vector
+        let (mut want, mut got) = (vec![0.1; 17 * 40], vec![0.1; 17 * 40]);
+        weigh_rows_at(Level::Scalar, &sums, 20, part, 17, &mut want[51..]);
+        weigh(&totals, part, 0, &mut Accumulators { y: &mut got, order: Order::ByVector(17), first: 3 });
         assert_eq!(got, want);
     }
 }

@@ -15,7 +15,7 @@ macro_rules! by_level {
         fn $name(level: $crate::kernel::Level, $($arg: $type),*) -> $out {
             #[cfg(target_arch = "x86_64")]
             {
-                #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq,popcnt,bmi1,bmi2")]
+                #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq,gfni,popcnt,bmi1,bmi2")]
                 fn avx512($($arg: $type),*) -> $out {
                     $body($($arg),*)
                 }
@@ -70,7 +70,7 @@ pub enum Level {
     Scalar,
     /// AVX2 with FMA.
     Avx2,
-    /// AVX-512 F, BW, DQ, VL, VNNI, VBMI, VBMI2, BITALG and VPOPCNTDQ: Ice Lake, Zen 4 and later.
+    /// AVX-512 F, BW, DQ, VL, VNNI, VBMI, VBMI2, BITALG and VPOPCNTDQ, GFNI: Ice Lake, Zen 4 and later.
     Avx512,
 }
 
@@ -100,6 +100,7 @@ impl Level {
                     && is_x86_feature_detected!("avx512vbmi2")
                     && is_x86_feature_detected!("avx512bitalg")
                     && is_x86_feature_detected!("avx512vpopcntdq")
+                    && is_x86_feature_detected!("gfni")
                     && is_x86_feature_detected!("popcnt")
                     && is_x86_feature_detected!("bmi1")
                     && is_x86_feature_detected!("bmi2")

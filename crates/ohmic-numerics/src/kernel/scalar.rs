@@ -110,6 +110,14 @@ pub(super) fn weigh_rows(sums: &[i32], width: usize, part: Weighed<'_>, stride: 
     }
 }
 
+/// See [`super::weigh`]: one column of one output.
+#[inline(always)]
+pub(super) fn weigh_one(sums: &[i32], worth: f64, step: f64, y: &mut [f64]) {
+    for (y, &sum) in y.iter_mut().zip(sums) {
+        *y += f64::from(sum) * worth * step;
+    }
+}
+
 /// See [`super::weigh`], output by output.
 #[inline(always)]
 pub(super) fn weigh_columns(sums: &[i32], width: usize, part: Weighed<'_>, stride: usize, y: &mut [f64]) {

@@ -1,5 +1,6 @@
 //! Dot products for AVX-512, and what follows a sum there.
 
+use super::deviations::{read_index, reads};
 use super::digits::Of;
 use super::pack::Packed;
 use super::{Block, DigitRows};
@@ -47,6 +48,8 @@ pub(super) const EXACT: u8 = 0;
 pub(super) const CONVERTED: u8 = 1;
 /// Converted with a deviation.
 pub(super) const NOISY: u8 = 2;
+/// Converted, and known not to clip.
+pub(super) const WITHIN: u8 = 3;
 
 /// Codes of sixteen sums; counts those that clip.
 ///
@@ -57,7 +60,7 @@ pub(super) const NOISY: u8 = 2;
 /// The CPU has the features named; for [`NOISY`] sixteen deviations stand at `deviations`.
 #[inline]
 #[target_feature(
-    enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq,popcnt,bmi1,bmi2"
+    enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq,gfni,popcnt,bmi1,bmi2"
 )]
 pub(super) unsafe fn convert<const HOW: u8>(
     sum: __m512i,
@@ -99,7 +102,7 @@ pub(super) unsafe fn convert<const HOW: u8>(
 /// The CPU has the features named.
 #[inline]
 #[target_feature(
-    enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq,popcnt,bmi1,bmi2"
+    enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq,gfni,popcnt,bmi1,bmi2"
 )]
 pub(super) unsafe fn weigh<const HOW: u8>(code: __m512i, gain: __m512i) -> __m512i {
     if HOW == EXACT {
@@ -119,7 +122,7 @@ pub(super) unsafe fn weigh<const HOW: u8>(code: __m512i, gain: __m512i) -> __m51
 /// The CPU has AVX-512 VNNI.
 #[inline]
 #[target_feature(
-    enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq,popcnt,bmi1,bmi2"
+    enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq,gfni,popcnt,bmi1,bmi2"
 )]
 pub(super) unsafe fn dot_pairs(sum: &mut __m512i, x: __m512i, g: __m512i) {
     // SAFETY: registers only, see above.
@@ -139,7 +142,7 @@ pub(super) unsafe fn dot_pairs(sum: &mut __m512i, x: __m512i, g: __m512i) {
 /// # Safety
 /// The CPU has the features named; digits, offsets and totals as asserted by [`Block::read`].
 #[target_feature(
-    enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq,popcnt,bmi1,bmi2"
+    enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq,gfni,popcnt,bmi1,bmi2"
 )]
 pub(super) unsafe fn dot_group(
     block: &Block,
@@ -190,7 +193,7 @@ impl Group<'_> {
     /// As [`dot_group`].
     #[inline]
     #[target_feature(
-        enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq,popcnt,bmi1,bmi2"
+        enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq,gfni,popcnt,bmi1,bmi2"
     )]
     unsafe fn run<const N: usize, const M: usize, const BYTES: bool, const HOW: u8>(
         self,
@@ -228,7 +231,7 @@ impl Group<'_> {
     /// The rows exist; otherwise as [`dot_group`].
     #[inline]
     #[target_feature(
-        enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq,popcnt,bmi1,bmi2"
+        enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq,gfni,popcnt,bmi1,bmi2"
     )]
     unsafe fn tile<const N: usize, const M: usize, const BYTES: bool, const HOW: u8>(
         self,
@@ -255,7 +258,7 @@ impl Group<'_> {
             let start: *const u8 = match digits.of {
                 Of::Bytes(x) => x.as_ptr().add(offsets[f]),
                 Of::Words(x) => x.as_ptr().add(offsets[f]).cast(),
-                Of::Bits(_) => unreachable!("digits were cut for another engine"),
+                Of::Bits(_) | Of::Patterns(_) => unreachable!("digits were cut for another engine"),
             };
             let stride = digits.stride * if BYTES { 1 } else { 2 };
             let x: [*const i32; M] = std::array::from_fn(|i| start.add((row + i) * stride).cast());
@@ -277,7 +280,9 @@ impl Group<'_> {
                 Packed::Quads { bias, .. } => *bias,
                 _ => 0,
             };
-            let slots = (block.rows.len() * slices * N).next_multiple_of(4);
+            let reads = reads(slices, block.rows.len());
+            // the first fragment finds nothing in the totals
+            let kept: __mmask16 = if f > 0 { 0xffff } else { 0 };
             let gains = if HOW == EXACT { block.gains.as_ptr() } else { block.halves.as_ptr() };
             let gains = gains.add(f * width + first * Block::PANEL);
             let at: [Converters; N] =
@@ -286,10 +291,11 @@ impl Group<'_> {
             let (mut vector, mut s) = (row / slices, row % slices);
             for i in 0..M {
                 let deviations = match deviations {
-                    Some(d) => d.as_ptr().add((vector * slots + (f * slices + s) * N) * Block::PANEL),
+                    Some(d) => d.as_ptr().add((vector * reads + read_index(slices, f, s)) * N * Block::PANEL),
                     None => std::ptr::null(),
                 };
-                let total = totals.as_mut_ptr().add(vector * width + first * Block::PANEL);
+                let total = totals.as_mut_ptr().add(vector * N * Block::PANEL);
+                let kept = if s > 0 { 0xffff } else { kept };
                 if bias != 0 {
                     let x = std::slice::from_raw_parts(x[i].cast::<u8>(), rows);
                     let base = _mm512_set1_epi32(bias * sum_of_bytes(x));
@@ -307,7 +313,10 @@ impl Group<'_> {
                             deviations.wrapping_add(j * Block::PANEL),
                             &mut clipped,
                         );
-                        _mm512_storeu_si512(to, _mm512_add_epi32(code, _mm512_loadu_si512(to)));
+                        _mm512_storeu_si512(
+                            to,
+                            _mm512_add_epi32(code, _mm512_maskz_loadu_epi32(kept, to.cast())),
+                        );
                     }
                 } else {
                     let gain = block.slices[s].gain;
@@ -322,7 +331,7 @@ impl Group<'_> {
                         );
                         let gains = _mm512_loadu_si512(gains.add(j * Block::PANEL).cast());
                         let worth = _mm512_sll_epi32(weigh::<HOW>(code, gains), shift);
-                        let sum = _mm512_loadu_si512(to);
+                        let sum = _mm512_maskz_loadu_epi32(kept, to.cast());
                         let sum = if gain < 0 {
                             _mm512_sub_epi32(sum, worth)
                         } else {
@@ -347,7 +356,7 @@ impl Group<'_> {
 /// The CPU has the features named.
 #[inline]
 #[target_feature(
-    enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq,popcnt,bmi1,bmi2"
+    enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq,gfni,popcnt,bmi1,bmi2"
 )]
 unsafe fn sum_of_bytes(x: &[u8]) -> i32 {
     let mut sum = _mm512_setzero_si512();

@@ -143,7 +143,7 @@ fn answer(case: &Case, engine: Engine, level: Level, bytes: bool) -> Option<(Vec
         scale: fraction,
         slices: &case.slices,
     };
-    let block = Block::pack(engine, &source).ok()?;
+    let block = Block::pack_at(level, engine, &source).ok()?;
     let stride = (start + 5).next_multiple_of(64);
     let x: Vec<i32> = (0..case.vectors * stride)
         .map(|i| {
@@ -179,18 +179,17 @@ fn answer(case: &Case, engine: Engine, level: Level, bytes: bool) -> Option<(Vec
         variance: variance.as_ref(),
         issued: case.columns.is_multiple_of(2).then_some(&issued[..]),
     };
-    let mut totals = vec![3; case.vectors * width];
     let squares = if variance.is_some() { squares.squares(&layout, &cut, vectors) } else { &[] };
-    let noisy = (case.noise.0 > 0.0).then_some((&deviates, squares));
-    let clips = block.read_at(
-        level,
-        &layout,
-        first..layer.len(),
-        digits,
-        noisy,
-        &mut totals,
-        &mut Workspace::default(),
-    );
+    let deviates = (case.noise.0 > 0.0).then_some((&deviates, squares));
+    let mut totals = vec![3; case.vectors * case.columns];
+    let read = Read { layout: &layout, fragment: first, digits, deviates };
+    let clips = block.read(read, &mut Workspace::default(), |part| {
+        for vector in 0..case.vectors {
+            for (i, c) in part.columns.clone().enumerate() {
+                totals[vector * case.columns + c] = part.at(vector, i);
+            }
+        }
+    });
     Some((totals, clips))
 }
 

@@ -30,7 +30,7 @@ impl Variance {
         assert!(largest_digit <= 255, "squares of digits of at most 8 bits");
         let rows = fragments.iter().map(ExactSizeIterator::len).max().unwrap_or(1).max(1);
         let square = f64::from(largest_digit.max(1)).powi(2);
-        let most = (f64::from(u32::MAX) / (rows as f64 * square)).min(32_767.0).floor();
+        let most = (f64::from(u32::MAX) / (rows as f64 * square)).min(8191.0).floor();
         let all = || (0..variance.rows()).flat_map(|r| variance.row(r));
         let largest = all().fold(0f64, |top, &v| top.max(v));
         // a power of two, so that scaling is exact
@@ -122,8 +122,13 @@ impl Deviates<'_> {
         }
     }
 
-    /// The deviations of panels `first .. first + count`, in levels:
-    /// `[vector][(fragment · slices + slice) · count + panel][16]`, slots rounded up to a multiple of four.
+    /// Purpose and place in the noise's address.
+    pub(super) fn place(&self) -> [u32; 2] {
+        [self.site.block, (Purpose::Converter as u32) << 24 | (self.site.layer & 0x00ff_ffff)]
+    }
+
+    /// The deviations of panels `first .. first + count`, in levels: `[vector][read][panel][16]`, reads counted
+    /// by [`read_index`].
     pub(super) fn fill(
         &self,
         level: Level,
@@ -134,40 +139,35 @@ impl Deviates<'_> {
         out: &mut Aligned<f32>,
     ) {
         let (fragments, slices) = (block.rows.len(), block.slices.len());
-        let used = fragments * slices * count;
-        let slots = used.next_multiple_of(4);
-        out.resize(vectors * slots * Block::PANEL);
-        // counters of the groups of panels before this one
-        let before = fragments * slices * (first / 4) * Block::PANEL;
-        let place = [self.site.block, (Purpose::Converter as u32) << 24 | (self.site.layer & 0x00ff_ffff)];
-        let draws = Draws { key: self.noise.key(), place, first: before as u32, draw: self.first_draw };
-        // what each slot is scaled with; those behind the last are never read
-        let slot_of: Vec<Slot> = (0..slots)
-            .map(|u| {
-                let (read, panel) = (u.min(used - 1) / count, first + u % count);
-                let (f, s) = (read / slices, read % slices);
-                let column = panel * Block::PANEL;
-                Slot { fragment: f, row: f * vectors * slices + s, column }
-            })
-            .collect();
-        let scales = Scales { deviates: self, slots: &slot_of, slices, width: block.width, variances };
+        let reads = reads(slices, fragments);
+        out.resize(vectors * reads * count * Block::PANEL);
+        let tile = Tile {
+            deviates: self,
+            fragments,
+            slices,
+            reads,
+            first,
+            count,
+            vectors,
+            width: block.width,
+            variances,
+        };
         #[cfg(target_arch = "x86_64")]
         if level == Level::Avx512 {
             // SAFETY: `level` reports AVX-512 only where all the features of the function are there; variances
-            // and sigmas have an entry for every slot's columns, see above.
-            unsafe { super::normal512::deviations(draws, scales, out) };
+            // and sigmas have an entry for all columns, `check` has seen to it.
+            unsafe { super::normal512::deviations(tile, out) };
         } else {
-            deviations(level, draws, scales, out);
+            deviations(level, tile, out);
         }
         #[cfg(not(target_arch = "x86_64"))]
-        deviations(Level::Scalar, draws, scales, out);
+        deviations(level, tile, out);
         if let Some(issued) = self.issued {
-            for (out, issued) in
-                out.chunks_exact_mut(slots * Block::PANEL).zip(issued.chunks_exact(fragments))
-            {
+            let each = count * Block::PANEL;
+            for (out, issued) in out.chunks_exact_mut(reads * each).zip(issued.chunks_exact(fragments)) {
                 for (f, issued) in issued.iter().enumerate() {
                     for s in (0..slices).filter(|s| issued >> s & 1 == 0) {
-                        out[(f * slices + s) * count * Block::PANEL..][..count * Block::PANEL].fill(0.0);
+                        out[read_index(slices, f, s) * each..][..each].fill(0.0);
                     }
                 }
             }
@@ -175,85 +175,101 @@ impl Deviates<'_> {
     }
 }
 
-/// Which conversions sixteen deviates belong to.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Slot {
-    pub(super) fragment: usize,
-    /// Row of the variances of vector 0; vectors are `slices` rows apart.
-    pub(super) row: usize,
-    pub(super) column: usize,
+/// Number of a read of a fragment and slice among those of a vector. Slices are rounded up to fours, unless
+/// there is one.
+///
+/// Four reads share a counter: the deviate of read `r` of column `c` is number `r mod 4` of those of counter
+/// `c + width · (r / 4)`.
+pub fn read_index(slices: usize, fragment: usize, slice: usize) -> usize {
+    if slices == 1 { fragment } else { fragment * slices.next_multiple_of(4) + slice }
 }
 
-/// What the deviates of a tile are multiplied with.
+/// Reads of a vector, rounded up to fours.
+pub(super) fn reads(slices: usize, fragments: usize) -> usize {
+    read_index(slices, fragments, 0).next_multiple_of(4)
+}
+
+/// The deviates of a tile of vectors and some panels.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Scales<'a> {
+pub(super) struct Tile<'a> {
     pub(super) deviates: &'a Deviates<'a>,
-    pub(super) slots: &'a [Slot],
+    pub(super) fragments: usize,
     pub(super) slices: usize,
+    /// Reads of a vector, rounded up to fours.
+    pub(super) reads: usize,
+    pub(super) first: usize,
+    pub(super) count: usize,
+    pub(super) vectors: usize,
     pub(super) width: usize,
     pub(super) variances: &'a [i32],
 }
 
-/// Counters of the normal deviates of a tile: vector `t` has draw `draw + t`, lane `l` of slots `4q ..
-/// 4q + 4` the four deviates of quad `first + 16 q + l`.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Draws {
-    pub(super) key: [u32; 2],
-    pub(super) place: [u32; 2],
-    pub(super) first: u32,
-    pub(super) draw: u32,
+impl Tile<'_> {
+    /// Fragment of a read, and its row in the variances; those of the last where there is none.
+    #[inline(always)]
+    pub(super) fn variance_row(&self, vector: usize, read: usize) -> (usize, usize) {
+        let slices = if self.slices == 1 { 1 } else { self.slices.next_multiple_of(4) };
+        let (f, s) = ((read / slices).min(self.fragments - 1), (read % slices).min(self.slices - 1));
+        (f, (f * self.vectors + vector) * self.slices + s)
+    }
 }
 
 by_level! {
-    fn deviations(draws: Draws, scales: Scales<'_>, out: &mut [f32]) -> () = deviations_body
+    fn deviations(tile: Tile<'_>, out: &mut [f32]) -> () = deviations_body
 }
 
 #[inline(always)]
-fn deviations_body(draws: Draws, scales: Scales<'_>, out: &mut [f32]) {
+fn deviations_body(tile: Tile<'_>, out: &mut [f32]) {
     const LANES: usize = Block::PANEL;
-    for (t, out) in out.chunks_exact_mut(scales.slots.len() * LANES).enumerate() {
-        let draw = draws.draw.wrapping_add(t as u32);
-        for (q, out) in out.chunks_exact_mut(4 * LANES).enumerate() {
-            let first = draws.first.wrapping_add((q * LANES) as u32);
-            let mut c0: [u32; LANES] = std::array::from_fn(|l| first.wrapping_add(l as u32));
-            let mut c1 = [draw; LANES];
-            let mut c2 = [draws.place[0]; LANES];
-            let mut c3 = [draws.place[1]; LANES];
-            let (mut k0, mut k1) = (draws.key[0], draws.key[1]);
-            for _ in 0..10 {
-                for i in 0..LANES {
-                    let p0 = u64::from(c0[i]) * 0xD251_1F53;
-                    let p1 = u64::from(c2[i]) * 0xCD9E_8D57;
-                    c0[i] = (p1 >> 32) as u32 ^ c1[i] ^ k0;
-                    c1[i] = p1 as u32;
-                    c2[i] = (p0 >> 32) as u32 ^ c3[i] ^ k1;
-                    c3[i] = p0 as u32;
-                }
-                k0 = k0.wrapping_add(0x9E37_79B9);
-                k1 = k1.wrapping_add(0xBB67_AE85);
-            }
-            for i in 0..LANES {
-                let four = quad_normals([c0[i], c1[i], c2[i], c3[i]]);
-                for (j, normal) in four.into_iter().enumerate() {
-                    out[j * LANES + i] = normal;
-                }
-            }
-            for (slot, out) in scales.slots[4 * q..].iter().zip(out.chunks_exact_mut(LANES)) {
-                let sigma = &scales.deviates.sigma[slot.column..][..LANES];
-                match scales.deviates.variance {
-                    None => {
-                        for i in 0..LANES {
-                            out[i] *= sigma[i];
-                        }
+    let deviates = tile.deviates;
+    let (key, place) = (deviates.noise.key(), deviates.place());
+    for (t, out) in out.chunks_exact_mut(tile.reads * tile.count * LANES).enumerate() {
+        let draw = deviates.first_draw.wrapping_add(t as u32);
+        for (quad, out) in out.chunks_exact_mut(4 * tile.count * LANES).enumerate() {
+            for panel in 0..tile.count {
+                let column = (tile.first + panel) * LANES;
+                let first = (quad * tile.width + column) as u32;
+                let mut c0: [u32; LANES] = std::array::from_fn(|l| first.wrapping_add(l as u32));
+                let mut c1 = [draw; LANES];
+                let mut c2 = [place[0]; LANES];
+                let mut c3 = [place[1]; LANES];
+                let (mut k0, mut k1) = (key[0], key[1]);
+                for _ in 0..10 {
+                    for i in 0..LANES {
+                        let p0 = u64::from(c0[i]) * 0xD251_1F53;
+                        let p1 = u64::from(c2[i]) * 0xCD9E_8D57;
+                        c0[i] = (p1 >> 32) as u32 ^ c1[i] ^ k0;
+                        c1[i] = p1 as u32;
+                        c2[i] = (p0 >> 32) as u32 ^ c3[i] ^ k1;
+                        c3[i] = p0 as u32;
                     }
-                    Some(variance) => {
-                        let row = slot.row + t * scales.slices;
-                        let sums = &scales.variances[row * scales.width + slot.column..][..LANES];
-                        let off = &variance.taken_off[slot.fragment][slot.column..][..LANES];
-                        for i in 0..LANES {
-                            // the true sum is below 2^32
-                            let sum = (sums[i] as u32).wrapping_add(off[i]) as f32;
-                            out[i] *= (sum * variance.unit + sigma[i] * sigma[i]).sqrt();
+                    k0 = k0.wrapping_add(0x9E37_79B9);
+                    k1 = k1.wrapping_add(0xBB67_AE85);
+                }
+                for i in 0..LANES {
+                    let four = quad_normals([c0[i], c1[i], c2[i], c3[i]]);
+                    for (j, normal) in four.into_iter().enumerate() {
+                        out[(j * tile.count + panel) * LANES + i] = normal;
+                    }
+                }
+                let sigma = &deviates.sigma[column..][..LANES];
+                for j in 0..4 {
+                    let out = &mut out[(j * tile.count + panel) * LANES..][..LANES];
+                    match deviates.variance {
+                        None => {
+                            for i in 0..LANES {
+                                out[i] *= sigma[i];
+                            }
+                        }
+                        Some(variance) => {
+                            let (f, row) = tile.variance_row(t, 4 * quad + j);
+                            let sums = &tile.variances[row * tile.width + column..][..LANES];
+                            let off = &variance.taken_off[f][column..][..LANES];
+                            for i in 0..LANES {
+                                // the true sum is below 2^32
+                                let sum = (sums[i] as u32).wrapping_add(off[i]) as f32;
+                                out[i] *= (sum * variance.unit + sigma[i] * sigma[i]).sqrt();
+                            }
                         }
                     }
                 }

@@ -1,12 +1,9 @@
 //! Input vectors cut into the digits that an engine reads: words, bytes or bits.
 
-use super::Engine;
+use super::lookup::{Lanes, SET, rows_together};
+use super::{Aligned, Engine};
 use crate::kernel::{Digit, DigitPart, Level, level};
 use std::ops::Range;
-use std::sync::atomic::{AtomicU64, Ordering};
-
-/// Cuts so far.
-static CUTS: AtomicU64 = AtomicU64::new(0);
 
 /// Many input vectors, one after the other.
 #[derive(Clone, Copy, Debug)]
@@ -87,6 +84,8 @@ pub struct Layout {
     pub padded: usize,
     /// The same in as few runs as the offsets allow: rows, and where the first of them stands.
     runs: Vec<(Range<usize>, usize)>,
+    /// Where the digits of the last fragment end.
+    end: usize,
     engine: Engine,
 }
 
@@ -106,12 +105,33 @@ impl Layout {
         }
         // whole words of bits, whole registers of bytes
         let padded = offset.max(fragments.last().map_or(0, |r| r.end)).next_multiple_of(64);
-        Self { rows: fragments.to_vec(), offsets, padded, runs, engine }
+        Self { rows: fragments.to_vec(), offsets, padded, runs, end: offset, engine }
     }
 
     /// The engine that it is for.
     pub fn engine(&self) -> Engine {
         self.engine
+    }
+
+    pub(super) fn runs(&self) -> &[(Range<usize>, usize)] {
+        &self.runs
+    }
+
+    /// Bytes that the patterns of so many reads take ([`Engine::Table8`], [`Engine::Table16`]), and those of
+    /// a row of other digits.
+    pub fn bytes_a_read(&self) -> usize {
+        match self.engine {
+            Engine::Table16 => self.end / 2,
+            Engine::Table8 => self.end / 6,
+            Engine::Bits => self.padded / 8,
+            Engine::Dot8 => self.padded,
+            Engine::Plain | Engine::Dot16 => 2 * self.padded,
+        }
+    }
+
+    /// Groups of rows that are looked up together.
+    pub(super) fn groups(&self) -> usize {
+        self.end / rows_together(self.engine)
     }
 }
 
@@ -121,10 +141,9 @@ pub struct DigitRows<'a> {
     pub(super) of: Of<'a>,
     /// Distance of two rows.
     pub(super) stride: usize,
-    /// Number of rows.
+    /// Number of rows, and of those that a vector has.
     pub(super) rows: usize,
-    /// Changes when the digits do.
-    pub(super) stamp: u64,
+    pub(super) slices: usize,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -132,6 +151,8 @@ pub(super) enum Of<'a> {
     Words(&'a [i16]),
     Bytes(&'a [u8]),
     Bits(&'a [u64]),
+    /// `[set of reads][group of rows]`, see `patterns512.rs`.
+    Patterns(&'a [u8]),
 }
 
 impl<'a> DigitRows<'a> {
@@ -150,8 +171,8 @@ pub struct Digits {
     words: Vec<i16>,
     bytes: Vec<u8>,
     bits: Vec<u64>,
+    patterns: Aligned<u8>,
     squares: Vec<i16>,
-    stamp: u64,
 }
 
 impl Digits {
@@ -170,9 +191,7 @@ impl Digits {
         slices: &[Digit],
         vectors: Vectors<'a>,
     ) -> DigitRows<'a> {
-        // no two cuts of a process are alike, whoever's buffers they stand in
-        self.stamp = CUTS.fetch_add(1, Ordering::Relaxed) + 1;
-        let (rows, stamp) = (vectors.count() * slices.len(), self.stamp);
+        let rows = vectors.count() * slices.len();
         assert!(slices.iter().all(|s| s.bits <= 15 && s.shift < 32), "digits of at most 15 bits");
         match layout.engine {
             Engine::Plain | Engine::Dot16 => {
@@ -182,7 +201,7 @@ impl Digits {
                     Values::Bytes(x) => byte_words(level, x, digit, out),
                     Values::Words(x) => crate::kernel::digits(x, digit, out),
                 });
-                DigitRows { of: Of::Words(&self.words), stride, rows, stamp }
+                DigitRows { of: Of::Words(&self.words), stride, rows, slices: slices.len() }
             }
             Engine::Dot8 => {
                 assert!(slices.iter().all(|s| s.bits <= 8), "digits of at most 8 bits");
@@ -192,7 +211,12 @@ impl Digits {
                     && run.start == 0
                     && vectors.stride >= layout.padded
                 {
-                    return DigitRows { of: Of::Bytes(x), stride: vectors.stride, rows, stamp };
+                    return DigitRows {
+                        of: Of::Bytes(x),
+                        stride: vectors.stride,
+                        rows,
+                        slices: slices.len(),
+                    };
                 }
                 let stride = layout.padded;
                 self.bytes.resize(rows * stride, 0);
@@ -200,7 +224,19 @@ impl Digits {
                     Values::Bytes(x) => byte_bytes(level, x, digit, out),
                     Values::Words(x) => word_bytes(level, x, digit, out),
                 });
-                DigitRows { of: Of::Bytes(&self.bytes), stride, rows, stamp }
+                DigitRows { of: Of::Bytes(&self.bytes), stride, rows, slices: slices.len() }
+            }
+            #[cfg(target_arch = "x86_64")]
+            Engine::Table16 | Engine::Table8 if level == Level::Avx512 => {
+                assert!(slices.iter().all(|s| s.bits == 1), "one-bit digits");
+                let lanes = Lanes::slices_of(slices.len());
+                let stride = layout.groups() * super::patterns512::bytes_a_group(layout.engine);
+                let sets = vectors.count().div_ceil(SET / lanes);
+                self.patterns.resize(sets * stride);
+                // SAFETY: `level` reports AVX-512 only where all the features of the function are there; sets are
+                // those of the vectors.
+                unsafe { super::patterns512::patterns(layout, slices, lanes, vectors, &mut self.patterns) };
+                DigitRows { of: Of::Patterns(&self.patterns), stride, rows, slices: slices.len() }
             }
             Engine::Table16 | Engine::Table8 | Engine::Bits => {
                 assert!(slices.iter().all(|s| s.bits == 1), "one-bit digits");
@@ -208,7 +244,7 @@ impl Digits {
                 self.bits.clear();
                 self.bits.resize(rows * stride, 0);
                 cut_bits(level, layout, slices, vectors, &mut self.bits);
-                DigitRows { of: Of::Bits(&self.bits), stride, rows, stamp }
+                DigitRows { of: Of::Bits(&self.bits), stride, rows, slices: slices.len() }
             }
         }
     }
@@ -304,7 +340,7 @@ fn word_bytes_body(x: &[i32], digit: Digit, out: &mut [u8]) {
 
 /// What a digit that is never negative is cut from.
 #[inline(always)]
-fn part(part: DigitPart, x: i32) -> i32 {
+pub(super) fn part(part: DigitPart, x: i32) -> i32 {
     match part {
         DigitPart::Bits | DigitPart::Signed => x,
         DigitPart::Positive => x.max(0),
@@ -344,7 +380,7 @@ fn byte_masks(level: Level, x: &[u8], slices: &[Digit], out: &mut [u64; 64]) {
     if level == Level::Avx512 {
         // SAFETY: `level` reports AVX-512 only where all the features of the function are there; at most 64
         // bytes and at most 64 slices, see the callers.
-        unsafe { super::table512::byte_masks(x, slices, out) };
+        unsafe { super::bits512::byte_masks(x, slices, out) };
         return;
     }
     for (slice, out) in slices.iter().zip(out) {

@@ -18,26 +18,33 @@
 mod aligned;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
-
+#[cfg(target_arch = "x86_64")]
+mod bits512;
 #[cfg(test)]
 mod conformance;
 mod deviations;
 mod digits;
+mod lookup;
+#[cfg(target_arch = "x86_64")]
+mod lookup512;
 #[cfg(target_arch = "x86_64")]
 mod normal512;
 mod pack;
+#[cfg(target_arch = "x86_64")]
+mod patterns512;
 mod plain;
 mod portable;
 mod staircase;
 #[cfg(test)]
 mod statistics;
-#[cfg(target_arch = "x86_64")]
-mod table512;
 
 pub use aligned::Aligned;
-pub use deviations::{Deviates, Variance};
+pub use deviations::{Deviates, Variance, read_index};
 pub use digits::{DigitRows, Digits, Layout, Values, Vectors};
 pub use pack::{Block, BlockSource, Negative, Slice, Unfit};
+
+use pack::Packed;
+use std::ops::Range;
 
 /// How the sums of a block are computed. All give the same bits; which is fastest depends on cells,
 /// digits and machine (see [`Block::choose`]).
@@ -49,9 +56,9 @@ pub enum Engine {
     Dot16,
     /// Dot products of 8-bit digits with 8-bit cells: whole levels, inputs of up to 8 bits.
     Dot8,
-    /// Sums of four rows looked up by four one-bit digits, in 16 bits: cells with a programming error.
+    /// Sums of rows looked up by their one-bit digits, in 16 bits: cells with a programming error.
     Table16,
-    /// The same in 8 bits: whole levels.
+    /// The same in 8 bits: whole levels, none negative.
     Table8,
     /// AND and population count of bit planes: whole levels, one-bit digits.
     Bits,
@@ -83,7 +90,9 @@ impl Engine {
     pub fn alignment(self) -> usize {
         match self {
             Self::Plain | Self::Dot16 => 2,
-            Self::Dot8 | Self::Table16 | Self::Table8 => 4,
+            Self::Dot8 => 4,
+            Self::Table8 => 6,
+            Self::Table16 => 8,
             Self::Bits => 32,
         }
     }
@@ -108,57 +117,79 @@ fn forced() -> Option<Engine> {
 /// Buffers that a thread keeps from read to read, so that none is allocated in a steady state.
 #[derive(Debug, Default)]
 pub struct Workspace {
-    /// Sums of four rows of the columns in hand.
-    pub(super) table: Aligned<i16>,
-    /// Entries of the table that each read adds.
-    pub(super) lists: Aligned<u32>,
-    /// How many, a read and fragment; 0: no row is driven.
-    pub(super) lengths: Vec<u32>,
+    /// Sums of some rows of the columns in hand, for all patterns.
+    tables: Aligned<u8>,
+    /// What the reads of the columns in hand are worth so far.
+    sums: Aligned<i32>,
     /// Deviations of the columns in hand, in levels.
-    pub(super) deviations: Aligned<f32>,
-    /// Variances of the columns in hand.
-    pub(super) variances: Aligned<i32>,
-    /// Which fragments and rows `lists` holds, and of which digits.
-    pub(super) listed: Option<(std::ops::Range<usize>, u64)>,
+    deviations: Aligned<f32>,
+    /// Variances of all columns.
+    variances: Aligned<i32>,
+    /// Totals of the columns in hand.
+    totals: Aligned<i32>,
+}
+
+/// What the reads of some columns come to.
+#[derive(Clone, Debug)]
+pub struct Totals<'a> {
+    /// The columns.
+    pub columns: Range<usize>,
+    /// A total for each vector and column.
+    pub values: &'a [i32],
+    /// How they stand.
+    pub order: TotalOrder,
+}
+
+/// How totals stand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TotalOrder {
+    /// Vector by vector, so far apart; there may be more than columns.
+    ByVector(usize),
+    /// Column by column, this many vectors each.
+    ByColumn(usize),
+}
+
+impl Totals<'_> {
+    /// One of them; the column counts from the first.
+    pub fn at(&self, vector: usize, column: usize) -> i32 {
+        match self.order {
+            TotalOrder::ByVector(stride) => self.values[vector * stride + column],
+            TotalOrder::ByColumn(vectors) => self.values[column * vectors + vector],
+        }
+    }
+}
+
+/// A read of many vectors.
+#[derive(Clone, Copy, Debug)]
+pub struct Read<'a> {
+    /// Where digits stand.
+    pub layout: &'a Layout,
+    /// The block's first fragment within the layout.
+    pub fragment: usize,
+    /// The digits.
+    pub digits: DigitRows<'a>,
+    /// Where conversions deviate, and the squares of the digits ([`Digits::squares`]) where deviates have a
+    /// variance.
+    pub deviates: Option<(&'a Deviates<'a>, &'a [i16])>,
 }
 
 impl Block {
-    /// Reads many vectors: adds to `totals` (vectors × [`Block::width`]) what is written at the head of this
-    /// module, and returns how many conversions clipped. `fragments` are the block's within `layout`. With
-    /// deviates that have a variance come the squares of the digits ([`Digits::squares`]).
+    /// Reads many vectors: hands what is written at the head of this module to `take`, some columns at a time,
+    /// and returns how many conversions clipped.
     ///
     /// # Panics
-    /// `digits` were cut for the block's engine by `layout`; one row of totals a vector; deviates are the block's.
-    pub fn read(
-        &self,
-        layout: &Layout,
-        fragments: std::ops::Range<usize>,
-        digits: DigitRows<'_>,
-        deviates: Option<(&Deviates<'_>, &[i16])>,
-        totals: &mut [i32],
-        workspace: &mut Workspace,
-    ) -> u64 {
-        self.read_at(super::level(), layout, fragments, digits, deviates, totals, workspace)
-    }
-
-    fn read_at(
-        &self,
-        level: super::Level,
-        layout: &Layout,
-        fragments: std::ops::Range<usize>,
-        digits: DigitRows<'_>,
-        deviates: Option<(&Deviates<'_>, &[i16])>,
-        totals: &mut [i32],
-        workspace: &mut Workspace,
-    ) -> u64 {
-        let (slices, offsets) = (self.slices.len(), &layout.offsets[fragments.clone()]);
+    /// Digits were cut for the block's engine by the layout; deviates are the block's.
+    pub fn read(&self, read: Read<'_>, workspace: &mut Workspace, mut take: impl FnMut(Totals<'_>)) -> u64 {
+        let Read { layout, fragment, digits, deviates } = read;
+        let (slices, fragments) = (self.slices.len(), fragment..fragment + self.rows.len());
         let vectors = digits.rows / slices;
         assert_eq!(layout.engine(), self.engine, "digits for the block's engine");
-        assert_eq!(totals.len(), vectors * self.width, "one row of totals a vector");
+        assert_eq!(digits.slices, slices, "digits of the block's slices");
         assert!(
             layout.rows[fragments.clone()].iter().map(ExactSizeIterator::len).eq(self.rows.iter().copied()),
             "the fragments of the block"
         );
+        let offsets = &layout.offsets[fragments];
         let deviates = deviates.map(|(deviates, squares)| {
             deviates.check(self, layout, digits.rows, squares);
             deviates.variances(self, layout, offsets, squares, &mut workspace.variances);
@@ -166,58 +197,60 @@ impl Block {
         });
         let mut clips = 0;
         let panels = self.width / Self::PANEL;
+        // the columns in hand stay in the first- or second-level cache
         for first in (0..panels).step_by(4) {
             let group = (first, (panels - first).min(4));
-            if let Some(deviates) = deviates {
-                deviates.fill(level, self, group, vectors, &workspace.variances, &mut workspace.deviations);
-            }
-            clips += self.read_group(
-                level,
-                offsets,
-                (fragments.start, digits),
-                group,
-                deviates.is_some(),
-                totals,
-                workspace,
-            );
+            let columns = first * Self::PANEL..((first + group.1) * Self::PANEL).min(self.columns);
+            let mut totals = std::mem::take(&mut workspace.totals);
+            totals.resize(vectors * group.1 * Self::PANEL);
+            let (more, order) =
+                self.read_group(offsets, digits, group, columns.clone(), deviates, &mut totals, workspace);
+            clips += more;
+            take(Totals { columns, values: &totals, order });
+            workspace.totals = totals;
         }
         clips
     }
 
-    /// Panels `group.0 .. group.0 + group.1`.
+    /// Some panels: columns that are there, totals of all.
     fn read_group(
         &self,
-        level: super::Level,
         offsets: &[usize],
-        digits: (usize, DigitRows<'_>),
+        digits: DigitRows<'_>,
         group: (usize, usize),
-        noisy: bool,
+        columns: Range<usize>,
+        deviates: Option<&Deviates<'_>>,
         totals: &mut [i32],
         workspace: &mut Workspace,
-    ) -> u64 {
+    ) -> (u64, TotalOrder) {
+        let vectors = digits.rows / self.slices.len();
+        #[cfg(target_arch = "x86_64")]
+        if let Packed::Lookup(_) = self.cells {
+            let variances = std::mem::take(&mut workspace.variances);
+            let noisy = deviates.map(|deviates| (deviates, &variances[..]));
+            // SAFETY: cells are packed like this only for a level whose features are all there; `read` has
+            // asserted the shapes that the function relies on.
+            let clips =
+                unsafe { lookup512::lookup_group(self, digits, offsets, columns, noisy, totals, workspace) };
+            workspace.variances = variances;
+            return (clips, TotalOrder::ByColumn(vectors));
+        }
+        let order = TotalOrder::ByVector(group.1 * Self::PANEL);
+        let Workspace { deviations, variances, .. } = workspace;
+        let deviations = deviates.map(|deviates| {
+            deviates.fill(self.level, self, group, vectors, variances, deviations);
+            &deviations[..]
+        });
         if self.engine == Engine::Plain {
-            let deviations = noisy.then_some(&workspace.deviations[..]);
-            return plain::read_group(self, digits.1, offsets, group, deviations, totals);
+            return (plain::read_group(self, digits, offsets, group, deviations, totals), order);
         }
         #[cfg(target_arch = "x86_64")]
-        if level == super::Level::Avx512 {
-            // SAFETY: `level` reports AVX-512 only where all the features of the functions are there; `read_at`
-            // has asserted the shapes that they rely on.
-            return unsafe {
-                match self.engine {
-                    Engine::Table16 | Engine::Table8 => {
-                        table512::table_group(self, digits, offsets, group, noisy, totals, workspace)
-                    }
-                    engine => {
-                        let deviations = noisy.then_some(&workspace.deviations[..]);
-                        let read =
-                            if engine == Engine::Bits { table512::bits_group } else { avx512::dot_group };
-                        read(self, digits.1, offsets, group, deviations, totals)
-                    }
-                }
-            };
+        if self.level == super::Level::Avx512 {
+            let read = if self.engine == Engine::Bits { bits512::bits_group } else { avx512::dot_group };
+            // SAFETY: the block's level is one whose features are all there; `read` has asserted the shapes
+            // that the functions rely on.
+            return (unsafe { read(self, digits, offsets, group, deviations, totals) }, order);
         }
-        let deviations = noisy.then_some(&workspace.deviations[..]);
-        portable::read_group(level, self, digits.1, offsets, group, deviations, totals)
+        (portable::read_group(self.level, self, digits, offsets, group, deviations, totals), order)
     }
 }

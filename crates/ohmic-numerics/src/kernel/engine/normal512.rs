@@ -1,97 +1,137 @@
 //! Deviations for AVX-512.
 
 use super::Block;
-use super::deviations::{Draws, Scales};
+use super::deviations::Tile;
 use std::arch::x86_64::*;
 
-/// Deviates times their standard deviations, see [`super::Deviates`]: the bits of the portable form.
+/// The keys of the ten rounds of Philox4x32, in 64-bit lanes.
+pub(super) struct Keys([(__m512i, __m512i); 10]);
+
+impl Keys {
+    /// The keys that follow from one.
+    #[target_feature(
+        enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq,gfni,popcnt,bmi1,bmi2"
+    )]
+    pub(super) fn new(key: [u32; 2]) -> Self {
+        let [mut k0, mut k1] = key;
+        Self(std::array::from_fn(|_| {
+            let keys = (_mm512_set1_epi64(i64::from(k0)), _mm512_set1_epi64(i64::from(k1)));
+            k0 = k0.wrapping_add(0x9E37_79B9);
+            k1 = k1.wrapping_add(0xBB67_AE85);
+            keys
+        }))
+    }
+}
+
+/// Four words a lane from a counter and a draw index a lane.
 ///
 /// PERF: words stand in 64-bit lanes, so that a product needs no shuffle and its upper half is one shift
 /// away; what stands above a word is never looked at.
+#[inline]
+#[target_feature(
+    enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq,gfni,popcnt,bmi1,bmi2"
+)]
+fn words(keys: &Keys, counter: __m512i, draw: __m512i, place: [u32; 2]) -> [__m512i; 4] {
+    let (m0, m1) = (_mm512_set1_epi64(0xD251_1F53), _mm512_set1_epi64(0xCD9E_8D57));
+    let place = place.map(|p| _mm512_set1_epi64(i64::from(p)));
+    let odd = |v| _mm512_srli_epi64::<32>(v);
+    let mut states = [[counter, draw, place[0], place[1]], [odd(counter), odd(draw), place[0], place[1]]];
+    for &(k0, k1) in &keys.0 {
+        for c in &mut states {
+            let (p0, p1) = (_mm512_mul_epu32(c[0], m0), _mm512_mul_epu32(c[2], m1));
+            *c = [
+                _mm512_ternarylogic_epi64::<0x96>(odd(p1), c[1], k0),
+                p1,
+                _mm512_ternarylogic_epi64::<0x96>(odd(p0), c[3], k1),
+                p0,
+            ];
+        }
+    }
+    std::array::from_fn(|i| {
+        _mm512_mask_blend_epi32(0xaaaa, states[0][i], _mm512_slli_epi64::<32>(states[1][i]))
+    })
+}
+
+/// Four normal deviates a lane.
+#[inline]
+#[target_feature(
+    enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq,gfni,popcnt,bmi1,bmi2"
+)]
+pub(super) fn normals(keys: &Keys, counter: __m512i, draw: __m512i, place: [u32; 2]) -> [__m512; 4] {
+    let words = words(keys, counter, draw, place);
+    // SAFETY: the same features.
+    let ((a, b), (c, d)) = unsafe { (box_muller(words[0], words[1]), box_muller(words[2], words[3])) };
+    [a, b, c, d]
+}
+
+/// Deviates times their standard deviations, see [`super::Deviates`]: the bits of the portable form.
 ///
 /// # Safety
-/// The CPU has the features named.
+/// The CPU has the features named; sigmas and variances as [`super::Deviates::fill`] needs them.
 #[target_feature(
-    enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq,popcnt,bmi1,bmi2"
+    enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq,gfni,popcnt,bmi1,bmi2"
 )]
-pub(super) unsafe fn deviations(draws: Draws, scales: Scales<'_>, out: &mut [f32]) {
-    let slots = scales.slots.len();
-    let sigma = scales.deviates.sigma.as_ptr();
-    let (m0, m1) = (_mm512_set1_epi64(0xD251_1F53), _mm512_set1_epi64(0xCD9E_8D57));
-    let mut keys = [(_mm512_setzero_si512(), _mm512_setzero_si512()); 10];
-    let (mut k0, mut k1) = (draws.key[0], draws.key[1]);
-    for key in &mut keys {
-        *key = (_mm512_set1_epi64(i64::from(k0)), _mm512_set1_epi64(i64::from(k1)));
-        k0 = k0.wrapping_add(0x9E37_79B9);
-        k1 = k1.wrapping_add(0xBB67_AE85);
-    }
-    let even = _mm512_set_epi64(14, 12, 10, 8, 6, 4, 2, 0);
-    let place = (_mm512_set1_epi64(i64::from(draws.place[0])), _mm512_set1_epi64(i64::from(draws.place[1])));
-    let quads = slots / 4;
-    let count = out.len() / (4 * Block::PANEL);
-    let (mut t, mut q) = (0, 0);
-    let mut words = [[_mm512_setzero_si512(); 4]; PART];
-    for part in (0..count).step_by(PART) {
-        let n = PART.min(count - part);
-        let (mut then_t, mut then_q) = (t, q);
-        for words in &mut words[..n] {
-            let draw = _mm512_set1_epi64(i64::from(draws.draw.wrapping_add(then_t as u32)));
-            let first = draws.first.wrapping_add((then_q * Block::PANEL) as u32);
-            // quads 0, 2, .. 14 and 1, 3, .. 15
-            let start = _mm512_add_epi32(even, _mm512_set1_epi64(i64::from(first)));
-            let mut states = [0u32, 1].map(|odd| {
-                [_mm512_add_epi32(start, _mm512_set1_epi64(i64::from(odd))), draw, place.0, place.1]
-            });
-            for &(k0, k1) in &keys {
-                for c in &mut states {
-                    let (p0, p1) = (_mm512_mul_epu32(c[0], m0), _mm512_mul_epu32(c[2], m1));
-                    *c = [
-                        _mm512_ternarylogic_epi64::<0x96>(_mm512_srli_epi64::<32>(p1), c[1], k0),
-                        p1,
-                        _mm512_ternarylogic_epi64::<0x96>(_mm512_srli_epi64::<32>(p0), c[3], k1),
-                        p0,
-                    ];
-                }
-            }
-            *words = std::array::from_fn(|i| {
-                _mm512_mask_blend_epi32(0xaaaa, states[0][i], _mm512_slli_epi64::<32>(states[1][i]))
-            });
-            then_q += 1;
-            if then_q == quads {
-                (then_t, then_q) = (then_t + 1, 0);
-            }
+pub(super) unsafe fn deviations(tile: Tile<'_>, out: &mut [f32]) {
+    let Tile { deviates, reads, first, count, width, .. } = tile;
+    let keys = Keys::new(deviates.noise.key());
+    let place = deviates.place();
+    let index = _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
+    let all = out.len() / (4 * Block::PANEL);
+    // vector, four of reads, panel
+    let mut then = (0, 0, 0);
+    let next = |(t, quad, panel): (usize, usize, usize)| {
+        if panel + 1 < count {
+            (t, quad, panel + 1)
+        } else if 4 * (quad + 1) < reads {
+            (t, quad + 1, 0)
+        } else {
+            (t + 1, 0, 0)
         }
-        for (i, words) in words[..n].iter().enumerate() {
-            for half in 0..2 {
-                // SAFETY: the same features; the caller vouches for columns and rows of the slots; `out` holds
-                // four panels for each of the `count` quads.
-                unsafe {
+    };
+    let mut at = then;
+    let mut drawn = [[_mm512_setzero_si512(); 4]; PART];
+    for part in (0..all).step_by(PART) {
+        let n = PART.min(all - part);
+        for drawn in &mut drawn[..n] {
+            let (t, quad, panel) = then;
+            let counter = (quad * width + (first + panel) * Block::PANEL) as u32;
+            let counter = _mm512_add_epi32(index, _mm512_set1_epi32(counter as i32));
+            let draw = _mm512_set1_epi32(deviates.first_draw.wrapping_add(t as u32) as i32);
+            *drawn = words(&keys, counter, draw, place);
+            then = next(then);
+        }
+        for words in &drawn[..n] {
+            let (t, quad, panel) = at;
+            let column = (first + panel) * Block::PANEL;
+            // SAFETY: the same features; sigmas and variances have an entry for all columns, `out` holds
+            // `count` panels for each read.
+            unsafe {
+                let out = out.as_mut_ptr().add(((t * reads + 4 * quad) * count + panel) * Block::PANEL);
+                let sigma = _mm512_loadu_ps(deviates.sigma.as_ptr().add(column));
+                for half in 0..2 {
                     let (a, b) = box_muller(words[2 * half], words[2 * half + 1]);
                     for (j, normal) in [a, b].into_iter().enumerate() {
-                        let slot = scales.slots.get_unchecked(4 * q + 2 * half + j);
-                        let sigma = _mm512_loadu_ps(sigma.add(slot.column));
-                        let sigma = match scales.deviates.variance {
+                        let j = 2 * half + j;
+                        let std = match deviates.variance {
                             None => sigma,
                             Some(variance) => {
-                                let at = (slot.row + t * scales.slices) * scales.width + slot.column;
-                                let sums = _mm512_loadu_si512(scales.variances.as_ptr().add(at).cast());
-                                let off =
-                                    variance.taken_off.get_unchecked(slot.fragment).as_ptr().add(slot.column);
-                                let sums = _mm512_add_epi32(sums, _mm512_loadu_si512(off.cast()));
+                                let (f, row) = tile.variance_row(t, 4 * quad + j);
+                                let sums = tile.variances.as_ptr().add(row * width + column);
+                                let off = variance.taken_off.get_unchecked(f).as_ptr().add(column);
+                                let sums = _mm512_add_epi32(
+                                    _mm512_loadu_si512(sums.cast()),
+                                    _mm512_loadu_si512(off.cast()),
+                                );
                                 let read =
                                     _mm512_mul_ps(_mm512_cvtepu32_ps(sums), _mm512_set1_ps(variance.unit));
                                 _mm512_sqrt_ps(_mm512_add_ps(read, _mm512_mul_ps(sigma, sigma)))
                             }
                         };
-                        let out = out.as_mut_ptr().add(((part + i) * 4 + 2 * half + j) * Block::PANEL);
-                        _mm512_storeu_ps(out, _mm512_mul_ps(normal, sigma));
+                        _mm512_storeu_ps(out.add(j * count * Block::PANEL), _mm512_mul_ps(normal, std));
                     }
                 }
             }
-            q += 1;
-            if q == quads {
-                (t, q) = (t + 1, 0);
-            }
+            at = next(at);
         }
     }
 }
@@ -108,7 +148,7 @@ const PART: usize = 16;
 /// The CPU has the features named.
 #[inline]
 #[target_feature(
-    enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq,popcnt,bmi1,bmi2"
+    enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq,gfni,popcnt,bmi1,bmi2"
 )]
 #[allow(clippy::approx_constant, clippy::excessive_precision)]
 unsafe fn box_muller(w0: __m512i, w1: __m512i) -> (__m512, __m512) {

@@ -1,9 +1,9 @@
 //! A block packed for an engine.
 
-use super::staircase::Staircase;
+use super::lookup::{Lanes, Lookup};
 use super::{Aligned, Engine};
-use crate::kernel::{Digit, DigitPart, Grids};
-use crate::{Mat, MatRef};
+use crate::MatRef;
+use crate::kernel::{Digit, DigitPart, Grids, Level, level};
 use std::ops::Range;
 
 /// One step of driving an input: its digit, and what a code of it is worth.
@@ -49,7 +49,8 @@ pub struct Block {
     pub(super) engine: Engine,
     /// Rows of each fragment.
     pub(super) rows: Vec<usize>,
-    /// Columns rounded up to panels.
+    /// Columns, and the same rounded up to panels.
+    pub(super) columns: usize,
     pub(super) width: usize,
     /// Fragments × width.
     pub(super) gains: Aligned<i32>,
@@ -63,35 +64,8 @@ pub struct Block {
     /// Whether there is one slice, and all gains are one.
     pub(super) alike: bool,
     pub(super) cells: Packed,
-    /// Bit planes of the last panel, where it would take a look-up of four for itself.
-    pub(super) tail: Option<Tail>,
-    /// Conversions in short integers, if there are any.
-    pub(super) staircase: Option<Staircase>,
-}
-
-/// One panel in bit planes, see [`Packed::Planes`].
-#[derive(Clone, Debug)]
-pub(super) struct Tail {
-    pub(super) cells: Aligned<u32>,
-    pub(super) planes: usize,
-    pub(super) bias: i32,
-}
-
-impl Tail {
-    fn of(source: &BlockSource<'_>, width: usize) -> Option<Self> {
-        let panels = width / Block::PANEL;
-        if panels % 4 != 1 || panels == 1 {
-            return None;
-        }
-        let first = width - Block::PANEL;
-        let columns = source.cells.cols() - first;
-        let cells = Mat::from_fn(source.cells.rows(), columns, |r, c| source.cells[(r, first + c)]);
-        let part = BlockSource { cells: cells.view(), ..*source };
-        match packed(Engine::Bits, &part, Block::PANEL) {
-            Packed::Planes { cells, planes, bias } => Some(Self { cells, planes, bias }),
-            _ => None,
-        }
-    }
+    /// What it was packed for.
+    pub(super) level: Level,
 }
 
 /// Cells in the order an engine reads them.
@@ -103,21 +77,10 @@ pub(super) enum Packed {
     Pairs(Aligned<i16>),
     /// `[fragment][panel][four rows][16][4]`, less `bias`; `Σx · bias` is added to a sum.
     Quads { cells: Aligned<i8>, bias: i32 },
-    /// `[pair of panels][row][16][2]`, rows of each fragment rounded up to four, zeros behind.
-    Half(Aligned<i16>),
-    /// `[four panels][row][16][4]`, the same; `flush`: entries that a byte can add up.
-    Quarter { cells: Aligned<i8>, flush: usize, signed: Signs },
+    /// Columns by themselves.
+    Lookup(Box<Lookup>),
     /// `[fragment][panel][plane][word of 32 rows][16]`, less `bias`.
     Planes { cells: Aligned<u32>, planes: usize, bias: i32 },
-}
-
-/// Whether cells may be negative.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Signs {
-    /// None is.
-    Unsigned,
-    /// Some are.
-    Signed,
 }
 
 impl Block {
@@ -152,6 +115,10 @@ impl Block {
     /// # Panics
     /// Shapes as documented at [`BlockSource`].
     pub fn pack(engine: Engine, source: &BlockSource<'_>) -> Result<Self, Unfit> {
+        Self::pack_at(level(), engine, source)
+    }
+
+    pub(super) fn pack_at(level: Level, engine: Engine, source: &BlockSource<'_>) -> Result<Self, Unfit> {
         fits(engine, source)?;
         let columns = source.cells.cols();
         let width = columns.next_multiple_of(Self::PANEL);
@@ -171,6 +138,7 @@ impl Block {
             engine,
             halves: gains.iter().map(|g| g & 0xffff).collect(),
             rows: source.fragments.iter().map(ExactSizeIterator::len).collect(),
+            columns,
             width,
             gains,
             grids: source.grids.cloned(),
@@ -179,9 +147,8 @@ impl Block {
             slices: source.slices.to_vec(),
             alike: matches!(source.slices, [slice] if slice.gain == 1)
                 && (0..source.gains.rows()).all(|f| source.gains.row(f).iter().all(|&g| g == 1)),
-            cells: packed(engine, source, width),
-            tail: if engine == Engine::Table8 { Tail::of(source, width) } else { None },
-            staircase: if engine == Engine::Table8 { Staircase::of(source, width) } else { None },
+            cells: packed(level, engine, source, width),
+            level,
         })
     }
 }
@@ -209,19 +176,14 @@ pub(super) fn fits(engine: Engine, source: &BlockSource<'_>) -> Result<(), Unfit
             if high - low <= 255 { Ok(()) } else { Err(Unfit::Cells) }
         }
         Engine::Table16 | Engine::Table8 | Engine::Bits if !one_bit => Err(Unfit::Digits),
-        // two entries of four rows add up in 16 bits
-        Engine::Table16 => {
-            if largest_entry(source) <= 16_383 {
-                Ok(())
-            } else {
-                Err(Unfit::Cells)
-            }
+        Engine::Table16 | Engine::Table8 if Lanes::of(source.slices).is_none() => Err(Unfit::Digits),
+        // sums of four rows in 16 bits
+        Engine::Table16 if largest_entry(source, 4) > 32_767 => Err(Unfit::Cells),
+        // sums of six in 8, and sums of words of two reads in 16
+        Engine::Table8 if low < 0 || largest_entry(source, 6) > 255 || largest_sum(source) > 65_535 => {
+            Err(Unfit::Cells)
         }
-        // at least four entries in 8 bits
-        Engine::Table8 => {
-            let limit = if low < 0 { 127 } else { 255 };
-            if largest_entry(source) * 4 <= limit { Ok(()) } else { Err(Unfit::Cells) }
-        }
+        Engine::Table16 | Engine::Table8 => Ok(()),
         Engine::Bits => {
             if high - low <= 255 {
                 Ok(())
@@ -238,16 +200,7 @@ fn in_range(source: &BlockSource<'_>) -> Result<(), Unfit> {
     if source.slices.iter().any(|s| s.digit.bits > 15 || !s.gain.unsigned_abs().is_power_of_two()) {
         return Err(Unfit::Digits);
     }
-    let mut largest_sum = 0i64;
-    for rows in source.fragments {
-        let mut sums = vec![0i64; source.cells.cols()];
-        for row in rows.clone() {
-            for (sum, &g) in sums.iter_mut().zip(source.cells.row(row)) {
-                *sum += i64::from(g).abs();
-            }
-        }
-        largest_sum = sums.into_iter().fold(largest_sum, i64::max);
-    }
+    let largest_sum = largest_sum(source);
     // half of what 32 bits hold: what is taken off and added again (bias) fits too
     if largest_sum * digit > i64::from(i32::MAX / 2) {
         return Err(Unfit::Range);
@@ -278,31 +231,47 @@ fn extremes(cells: MatRef<'_, i16>) -> (i32, i32) {
     (all().min().unwrap_or(0).min(0), all().max().unwrap_or(0).max(0))
 }
 
-/// The largest magnitude among the sums of any of four neighbouring rows of a fragment.
-fn largest_entry(source: &BlockSource<'_>) -> i32 {
+/// The smallest and the largest sum of driven rows among these, for each column.
+pub(super) fn column_extremes(source: &BlockSource<'_>, rows: Range<usize>) -> Vec<(i64, i64)> {
+    let mut sums = vec![(0i64, 0i64); source.cells.cols()];
+    for row in rows {
+        for ((below, above), &g) in sums.iter_mut().zip(source.cells.row(row)) {
+            *below += i64::from(g).min(0);
+            *above += i64::from(g).max(0);
+        }
+    }
+    sums
+}
+
+/// The largest sum of the magnitudes of a fragment's cells.
+fn largest_sum(source: &BlockSource<'_>) -> i64 {
+    let sums = source.fragments.iter().flat_map(|rows| column_extremes(source, rows.clone()));
+    sums.fold(0, |top, (below, above)| top.max(above - below))
+}
+
+/// The largest magnitude among the sums of any rows of so many neighbours of a fragment.
+pub(super) fn largest_entry(source: &BlockSource<'_>, together: usize) -> i64 {
     let mut largest = 0;
     for rows in source.fragments {
-        for first in rows.clone().step_by(4) {
-            let mut sums = vec![(0i32, 0i32); source.cells.cols()];
-            for row in first..(first + 4).min(rows.end) {
-                for ((above, below), &g) in sums.iter_mut().zip(source.cells.row(row)) {
-                    *above += i32::from(g).max(0);
-                    *below += (-i32::from(g)).max(0);
-                }
-            }
-            largest = sums.into_iter().fold(largest, |top, (a, b)| top.max(a).max(b));
+        for first in rows.clone().step_by(together) {
+            let sums = column_extremes(source, first..(first + together).min(rows.end));
+            largest = sums.into_iter().fold(largest, |top, (below, above)| top.max(above).max(-below));
         }
     }
     largest
 }
 
-fn packed(engine: Engine, source: &BlockSource<'_>, width: usize) -> Packed {
+fn packed(level: Level, engine: Engine, source: &BlockSource<'_>, width: usize) -> Packed {
     let cells = source.cells;
     let (low, high) = extremes(cells);
     let panels = width / Block::PANEL;
     let at = |row: usize, column: usize| if column < cells.cols() { cells[(row, column)] } else { 0 };
     match engine {
-        Engine::Plain => {
+        Engine::Table16 | Engine::Table8 if level == Level::Avx512 => match Lookup::of(engine, source) {
+            Some(lookup) => Packed::Lookup(Box::new(lookup)),
+            None => unreachable!("it fits"),
+        },
+        Engine::Plain | Engine::Table16 | Engine::Table8 => {
             let rows: usize = source.fragments.iter().map(|f| f.len().next_multiple_of(2)).sum();
             let mut out = Aligned::zeros(rows * width);
             let mut first = 0;
@@ -320,14 +289,6 @@ fn packed(engine: Engine, source: &BlockSource<'_>, width: usize) -> Packed {
             // columns behind the last stand for zeros too, rows behind a fragment for nothing at all
             let bytes = |row, column| (i32::from(at(row, column)) - bias) as i8;
             Packed::Quads { cells: interleave(source, panels, 4, bytes), bias }
-        }
-        Engine::Table16 => Packed::Half(side_by_side(source, panels, 2, at)),
-        Engine::Table8 => {
-            let (limit, signed) = if low < 0 { (127, Signs::Signed) } else { (255, Signs::Unsigned) };
-            let flush = (limit / largest_entry(source).max(1)).min(32);
-            // a power of two, so that lists are cut evenly
-            let flush = 1 << (flush as u32).ilog2();
-            Packed::Quarter { cells: side_by_side(source, panels, 4, |r, c| at(r, c) as i8), flush, signed }
         }
         Engine::Bits => {
             let planes = (32 - ((high - low) as u32).leading_zeros()).max(1) as usize;
@@ -376,36 +337,6 @@ fn interleave<T: super::aligned::Number>(
             }
         }
         first += groups * panels * Block::PANEL * group;
-    }
-    out
-}
-
-/// `[panels side by side][row][16][panel]`, rows of each fragment rounded up to four.
-fn side_by_side<T: super::aligned::Number>(
-    source: &BlockSource<'_>,
-    panels: usize,
-    side: usize,
-    at: impl Fn(usize, usize) -> T,
-) -> Aligned<T> {
-    let rows: usize = source.fragments.iter().map(|f| f.len().next_multiple_of(4)).sum();
-    let line = Block::PANEL * side;
-    let mut out = Aligned::zeros(panels.div_ceil(side) * rows * line);
-    for strip in 0..panels.div_ceil(side) {
-        let mut first = strip * rows;
-        for f in source.fragments {
-            for (i, row) in f.clone().enumerate() {
-                for lane in 0..Block::PANEL {
-                    for beside in 0..side {
-                        let panel = strip * side + beside;
-                        if panel < panels {
-                            out[(first + i) * line + lane * side + beside] =
-                                at(row, panel * Block::PANEL + lane);
-                        }
-                    }
-                }
-            }
-            first += f.len().next_multiple_of(4);
-        }
     }
     out
 }

@@ -1,10 +1,12 @@
 //! The specification: one product, one conversion after the other.
 
+use super::deviations::{read_index, reads};
 use super::digits::Of;
 use super::pack::Packed;
 use super::{Block, DigitRows};
 
-/// Panels `first .. first + count` of a block; `deviations` as [`super::Deviates`] lays them out for them.
+/// Panels `first .. first + count` of a block; `deviations` as [`super::Deviates`] lays them out for them. Totals
+/// are those of the panels, vector by vector.
 pub(super) fn read_group(
     block: &Block,
     digits: DigitRows<'_>,
@@ -18,7 +20,9 @@ pub(super) fn read_group(
     };
     let (slices, fragments, width) = (block.slices.len(), block.rows.len(), block.width);
     let columns = first * Block::PANEL..(first + count) * Block::PANEL;
-    let slots = fragments * slices * count;
+    let each = count * Block::PANEL;
+    let reads = reads(slices, fragments);
+    totals.fill(0);
     let mut clips = 0;
     for row in 0..digits.rows {
         let (vector, s) = (row / slices, row % slices);
@@ -33,9 +37,8 @@ pub(super) fn read_group(
                     Some(grids) => {
                         let mut level = sum as f32 * block.scale;
                         if let Some(deviations) = deviations {
-                            let (panel, lane) = (c / Block::PANEL - first, c % Block::PANEL);
-                            let slot = vector * slots.next_multiple_of(4) + (f * slices + s) * count + panel;
-                            level += deviations[slot * Block::PANEL + lane];
+                            let read = vector * reads + read_index(slices, f, s);
+                            level += deviations[read * each + c - columns.start];
                         }
                         let ideal = (level * grids.inverse[c]).round_ties_even();
                         let code = ideal.max(grids.low[c]).min(grids.high[c]);
@@ -43,7 +46,8 @@ pub(super) fn read_group(
                         code as i32
                     }
                 };
-                totals[vector * width + c] += block.slices[s].gain as i32 * block.gains[f * width + c] * code;
+                totals[vector * each + c - columns.start] +=
+                    block.slices[s].gain as i32 * block.gains[f * width + c] * code;
             }
             start += rows.next_multiple_of(2);
         }

@@ -1,8 +1,9 @@
 //! Every engine in plain Rust, compiled once for each level: how the sums of a read come about. What
 //! follows a sum is the same for all.
 
+use super::deviations::{read_index, reads};
 use super::digits::Of;
-use super::pack::{Packed, Signs};
+use super::pack::Packed;
 use super::{Block, DigitRows};
 
 /// Columns of a group: four panels.
@@ -35,7 +36,8 @@ fn group_body(
     totals: &mut [i32],
 ) -> u64 {
     let (slices, fragments, width) = (block.slices.len(), block.rows.len(), block.width);
-    let slots = (fragments * slices * count).next_multiple_of(4);
+    let (reads, each) = (reads(slices, fragments), count * Block::PANEL);
+    totals.fill(0);
     let columns = first * Block::PANEL..(first + count) * Block::PANEL;
     let mut clips = 0u64;
     let mut sums = [0i32; GROUP];
@@ -47,16 +49,15 @@ fn group_body(
             sums.fill(0);
             let read = Read { block, digits, row, offset, start, rows, first, count };
             match &block.cells {
-                Packed::Rows(_) => unreachable!("the specification has a form of its own"),
+                Packed::Rows(cells) => read.rows(cells, &mut sums),
                 Packed::Pairs(cells) => read.pairs(cells, &mut sums),
                 Packed::Quads { cells, bias } => read.quads(cells, *bias, &mut sums),
-                Packed::Half(cells) => read.half(cells, &mut sums),
-                Packed::Quarter { cells, signed, .. } => read.quarter(cells, *signed, &mut sums),
+                Packed::Lookup(_) => unreachable!("cells were packed for another level"),
                 Packed::Planes { cells, planes, bias } => read.planes(cells, *planes, *bias, &mut sums),
             }
             start += rows;
             let sums = &sums[..count * Block::PANEL];
-            let totals = &mut totals[vector * width + columns.start..][..sums.len()];
+            let totals = &mut totals[vector * each..][..sums.len()];
             let gains = &block.gains[f * width + columns.start..][..sums.len()];
             let Some(grids) = &block.grids else {
                 for ((total, sum), column) in totals.iter_mut().zip(sums).zip(gains) {
@@ -64,8 +65,8 @@ fn group_body(
                 }
                 continue;
             };
-            let deviations = deviations
-                .map(|d| &d[(vector * slots + (f * slices + s) * count) * Block::PANEL..][..sums.len()]);
+            let deviations =
+                deviations.map(|d| &d[(vector * reads + read_index(slices, f, s)) * each..][..sums.len()]);
             let (inverse, low, high) =
                 (&grids.inverse[columns.clone()], &grids.low[columns.clone()], &grids.high[columns.clone()]);
             let mut row_clips = 0u32;
@@ -170,39 +171,16 @@ impl Read<'_> {
     }
 
     #[inline(always)]
-    fn half(&self, cells: &[i16], sums: &mut [i32; GROUP]) {
-        let total: usize = self.block.rows.iter().map(|r| r.next_multiple_of(4)).sum();
-        let start = self.start_in(4);
-        for strip in 0..self.count.div_ceil(2) {
-            let cells = &cells[((self.first / 2 + strip) * total + start) * 32..][..self.rows * 32];
-            let mut part = [0i32; 32];
-            for (row, cells) in cells.chunks_exact(32).enumerate() {
-                if self.bit(row) != 0 {
-                    for (part, &g) in part.iter_mut().zip(cells) {
-                        *part += i32::from(g);
-                    }
-                }
-            }
-            for (i, part) in part.into_iter().enumerate() {
-                sums[(strip * 2 + i % 2) * Block::PANEL + i / 2] = part;
-            }
-        }
-    }
-
-    #[inline(always)]
-    fn quarter(&self, cells: &[i8], signed: Signs, sums: &mut [i32; GROUP]) {
-        let total: usize = self.block.rows.iter().map(|r| r.next_multiple_of(4)).sum();
-        let cells = &cells[(self.first / 4 * total + self.start_in(4)) * 64..][..self.rows * 64];
-        let mut part = [0i32; 64];
-        for (row, cells) in cells.chunks_exact(64).enumerate() {
+    fn rows(&self, cells: &[i16], sums: &mut [i32; GROUP]) {
+        let (start, width) = (self.start_in(2), self.block.width);
+        let sums = &mut sums[..self.count * Block::PANEL];
+        for row in 0..self.rows {
             if self.bit(row) != 0 {
-                for (part, &g) in part.iter_mut().zip(cells) {
-                    *part += if signed == Signs::Signed { i32::from(g) } else { i32::from(g as u8) };
+                let cells = &cells[(start + row) * width + self.first * Block::PANEL..][..sums.len()];
+                for (sum, &g) in sums.iter_mut().zip(cells) {
+                    *sum += i32::from(g);
                 }
             }
-        }
-        for (i, part) in part.into_iter().enumerate() {
-            sums[i % 4 * Block::PANEL + i / 4] = part;
         }
     }
 

@@ -1,24 +1,24 @@
-//! Conversions of small whole sums in 16 or 8 bits: 32 or 64 columns at a time instead of 16.
+//! Conversions of small whole sums in 16 or 8 bits: 32 or 64 reads at a time instead of 16.
 //!
 //! A converter maps the sums `0 ..= most` to codes by a staircase. Here the staircase is written in integer
 //! arithmetic, and every step of it is compared with the converter's own before it is used: what does not
 //! agree everywhere is not taken.
 
 use super::Aligned;
+use super::lookup::{Lanes, SET};
 use super::pack::BlockSource;
 use crate::kernel::Grids;
 
 /// A block's conversions in short integers.
 #[derive(Clone, Debug)]
 pub(super) enum Staircase {
-    /// 16 bits, 32 columns at a time.
+    /// 16 bits, 32 reads at a time.
     Words(Words),
-    /// 8 bits, 64 columns at a time.
+    /// 8 bits, 64 reads at a time.
     Bytes(Bytes),
 }
 
-/// `code = min(((sum · 2^7 · slope) / 2^16 + half) / 2^shift + [sum = off] · put, high)`. Entries stand in strips of 64
-/// columns: panels 0 and 2 word by word, then panels 1 and 3.
+/// `code = min(((sum · 2^7 · slope) / 2^16 + half) / 2^shift + [sum = off] · put, high)`, an entry a column.
 #[derive(Clone, Debug)]
 pub(super) struct Words {
     pub(super) shift: u32,
@@ -26,13 +26,11 @@ pub(super) struct Words {
     pub(super) half: Aligned<i16>,
     pub(super) off: Aligned<i16>,
     pub(super) put: Aligned<i16>,
+    /// Whether any column has a sum that is off.
+    pub(super) has_odd: bool,
     pub(super) high: Aligned<i16>,
     /// The largest sum that does not clip.
     pub(super) ceiling: Aligned<i16>,
-    /// Whether a sum can clip.
-    pub(super) clips: Clips,
-    /// `[fragment][column as above]`, 1 or −1; empty if all are 1.
-    pub(super) gains: Aligned<i16>,
 }
 
 /// Whether a sum can clip.
@@ -44,74 +42,56 @@ pub(super) enum Clips {
     Possible,
 }
 
-/// A table of codes: `codes[sum | sign]`, the sign bit is 32.
+/// Tables of codes, of sums from 0 on: as they are, then negated.
 #[derive(Clone, Debug)]
 pub(super) struct Bytes {
     pub(super) codes: Aligned<i8>,
-    /// `[fragment][strip][64]`: 32 where the gain is −1; byte `4l + j` is lane `l` of panel `j`.
-    pub(super) signs: Aligned<u8>,
     /// Fragments whose codes add up in a byte.
     pub(super) flush: usize,
 }
 
-/// Columns of a strip.
-pub(super) const STRIP: usize = 64;
-
 impl Staircase {
-    /// The short form of a block's conversions, if there is one: sums that are never negative, gains of one.
-    pub(super) fn of(source: &BlockSource<'_>, width: usize) -> Option<Self> {
+    /// The short form of a block's conversions, if there is one: cells that are never negative.
+    pub(super) fn of(source: &BlockSource<'_>) -> Option<Self> {
         let grids = source.grids?;
+        let most = largest_sum(source)?;
+        Self::bytes(source, grids, most).or_else(|| Self::words(source, grids, most))
+    }
+
+    fn bytes(source: &BlockSource<'_>, grids: &Grids, most: usize) -> Option<Self> {
+        let columns = source.cells.cols();
+        let same = |v: &[f32]| v[..columns].iter().all(|x| x.to_bits() == v[0].to_bits());
         let one = |f: usize| source.gains.row(f).iter().all(|g| g.abs() == 1);
-        if !(0..source.gains.rows()).all(one)
-            || source.slices.iter().any(|s| !(1..=1 << 14).contains(&s.gain))
+        if most >= SET
+            || !(same(&grids.inverse) && same(&grids.low) && same(&grids.high))
+            || !(0..source.gains.rows()).all(one)
+            || Lanes::of(source.slices)?.bytes.is_empty()
         {
             return None;
         }
-        let most = largest_sum(source)?;
-        Self::bytes(source, grids, width, most).or_else(|| Self::words(source, grids, width, most))
-    }
-
-    fn bytes(source: &BlockSource<'_>, grids: &Grids, width: usize, most: usize) -> Option<Self> {
-        let columns = source.cells.cols();
-        let same = |v: &[f32]| v[..columns].iter().all(|x| x.to_bits() == v[0].to_bits());
-        if most > 31 || !(same(&grids.inverse) && same(&grids.low) && same(&grids.high)) {
-            return None;
-        }
-        let mut codes = Aligned::zeros(STRIP);
+        let mut codes = Aligned::zeros(2 * SET);
         let mut largest = 1;
         for sum in 0..=most {
             let code = code(grids, 0, source.scale, sum)?;
-            if !(0..=63).contains(&code) {
+            if !(0..=127).contains(&code) {
                 return None;
             }
             largest = largest.max(code as usize);
             codes[sum] = code as i8;
-            codes[sum | 32] = -(code as i8);
+            codes[SET + sum] = -(code as i8);
         }
-        let strips = width.div_ceil(STRIP);
-        let mut signs = Aligned::zeros(source.fragments.len() * strips * STRIP);
-        for f in 0..source.fragments.len() {
-            for (c, &gain) in source.gains.row(f).iter().enumerate() {
-                let (panel, lane) = (c % STRIP / 16, c % 16);
-                signs[(f * strips + c / STRIP) * STRIP + 4 * lane + panel] = if gain < 0 { 32 } else { 0 };
-            }
-        }
-        Some(Self::Bytes(Bytes { codes, signs, flush: 127 / largest }))
+        Some(Self::Bytes(Bytes { codes, flush: 127 / largest }))
     }
 
-    fn words(source: &BlockSource<'_>, grids: &Grids, width: usize, most: usize) -> Option<Self> {
+    fn words(source: &BlockSource<'_>, grids: &Grids, most: usize) -> Option<Self> {
         if most > 511 {
             return None;
         }
-        let strips = width.div_ceil(STRIP);
-        let zeros = || Aligned::<i16>::zeros(strips * STRIP);
+        let columns = source.cells.cols();
+        let zeros = || Aligned::<i16>::zeros(columns);
         let (mut slope, mut half, mut off, mut put) = (zeros(), zeros(), zeros(), zeros());
         let (mut high, mut ceiling) = (zeros(), zeros());
-        // columns behind the last have sums of zero: code 0, never clipped
-        ceiling.fill(i16::MAX);
-        off.fill(-1);
         // as fine as slopes of 16 bits and codes of 16 bits allow
-        let columns = source.cells.cols();
         let steepest = grids.inverse[..columns].iter().fold(0f32, |top, &v| top.max(v)) * source.scale;
         let highest = grids.high[..columns].iter().fold(1f32, |top, &v| top.max(v));
         let room = (127.9 / steepest).log2().min((65_535.0 / (highest + 2.0)).log2()).floor();
@@ -119,9 +99,8 @@ impl Staircase {
             return None;
         }
         let shift = room as u32;
-        let mut clips = Clips::Never;
         let mut known: Vec<([u32; 3], Step)> = Vec::new();
-        for c in 0..source.cells.cols() {
+        for c in 0..columns {
             let key = [&grids.inverse, &grids.low, &grids.high].map(|v| v[c].to_bits());
             let step = match known.iter().find(|(k, _)| *k == key) {
                 Some((_, step)) => *step,
@@ -131,37 +110,16 @@ impl Staircase {
                     step
                 }
             };
-            if i64::from(step.high) * source.fragments.len() as i64 > 32_767 {
-                return None;
-            }
-            let at = place(c);
-            slope[at] = step.slope as i16;
-            half[at] = step.half;
-            off[at] = step.off;
-            put[at] = step.put;
-            high[at] = step.high;
-            ceiling[at] = step.ceiling;
-            if (step.ceiling as usize) < most {
-                clips = Clips::Possible;
-            }
+            slope[c] = step.slope as i16;
+            half[c] = step.half;
+            off[c] = step.off;
+            put[c] = step.put;
+            high[c] = step.high;
+            ceiling[c] = step.ceiling;
         }
-        let plain = (0..source.gains.rows()).all(|f| source.gains.row(f).iter().all(|&g| g == 1));
-        let mut gains = Aligned::zeros(if plain { 0 } else { source.gains.rows() * strips * STRIP });
-        if !plain {
-            for f in 0..source.gains.rows() {
-                for (c, &gain) in source.gains.row(f).iter().enumerate() {
-                    gains[f * strips * STRIP + place(c)] = gain as i16;
-                }
-            }
-        }
-        Some(Self::Words(Words { shift, slope, half, off, put, high, ceiling, clips, gains }))
+        let has_odd = known.iter().any(|(_, step)| step.put != 0);
+        Some(Self::Words(Words { shift, slope, half, off, put, has_odd, high, ceiling }))
     }
-}
-
-/// Where a column's entry stands: panels 0 and 2 of a strip word by word, then panels 1 and 3.
-fn place(column: usize) -> usize {
-    let (strip, panel, lane) = (column / STRIP, column % STRIP / 16, column % 16);
-    strip * STRIP + panel % 2 * 32 + 2 * lane + panel / 2
 }
 
 /// The code of a sum as the converter gives it; `None` if it is clipped.

@@ -366,15 +366,18 @@ fn every_level_draws_the_same_bits() {
                 let at = Address { seed: 9, layer: 2, block: 3, first_draw: u32::MAX - 20 };
                 let mut unit = Aligned::default();
                 shape.fill(Level::Scalar, &block, at, first, &mut unit);
-                let slots = (fragments * slices * group.1).next_multiple_of(4);
+                let reads = read_index(slices, fragments, 0).next_multiple_of(4);
                 for (i, (got, unit)) in want.iter().zip(&*unit).enumerate() {
-                    let (vector, slot, lane) =
-                        (i / Block::PANEL / slots, i / Block::PANEL % slots, i % Block::PANEL);
-                    let (f, column) =
-                        (slot / group.1 / slices, (first + slot % group.1) * Block::PANEL + lane);
-                    if f >= fragments || column >= columns {
+                    let (slot, lane) = (i / Block::PANEL, i % Block::PANEL);
+                    let (vector, read, panel) =
+                        (slot / group.1 / reads, slot / group.1 % reads, slot % group.1);
+                    let column = (first + panel) * Block::PANEL + lane;
+                    let Some(f) = (0..fragments)
+                        .find(|&f| (0..slices).any(|s| read_index(slices, f, s) == read))
+                        .filter(|_| column < columns)
+                    else {
                         continue;
-                    }
+                    };
                     let read = variance.map_or(0.0, |v| {
                         let rows = (0..4).map(|r| {
                             let x = f64::from(x[vector * layout.padded + 4 * f + r]);

@@ -1,0 +1,733 @@
+//! Look-ups for AVX-512: a register holds the sums of some rows of a column for all patterns, lanes are
+//! reads. See [`super::lookup`].
+
+use super::avx512::{CONVERTED, EXACT, NOISY, WITHIN};
+use super::deviations::Deviates;
+use super::digits::Of;
+use super::lookup::{Columns, Lookup, SET};
+use super::normal512::{Keys, normals};
+use super::pack::Packed;
+use super::staircase::{Clips, Staircase};
+use super::{Aligned, Block, DigitRows, Workspace};
+use std::arch::x86_64::*;
+use std::ops::Range;
+
+/// Groups of rows whose tables are kept at a time: with four columns 8 KiB, beside what is read with them.
+const GROUPS: usize = 32;
+
+/// See [`super::plain::read_group`]; totals stand column by column. `variances` as
+/// [`Deviates::variances`] lays them out.
+///
+/// # Safety
+/// The CPU has the features named; digits, offsets and totals as asserted by [`Block::read_group`].
+#[target_feature(
+    enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq,gfni,popcnt,bmi1,bmi2"
+)]
+pub(super) unsafe fn lookup_group(
+    block: &Block,
+    digits: DigitRows<'_>,
+    offsets: &[usize],
+    columns: Range<usize>,
+    deviates: Option<(&Deviates<'_>, &[i32])>,
+    totals: &mut [i32],
+    workspace: &mut Workspace,
+) -> u64 {
+    let Packed::Lookup(lookup) = &block.cells else { unreachable!("cells were packed for another engine") };
+    let Of::Patterns(patterns) = digits.of else { unreachable!("digits were cut for another engine") };
+    let vectors = digits.rows / block.slices.len();
+    let run = Run {
+        block,
+        lookup,
+        patterns,
+        stride: digits.stride,
+        start: offsets.first().copied().unwrap_or(0) / lookup.together,
+        vectors,
+        sets: vectors.div_ceil(lookup.lanes.vectors()),
+        deviates: deviates.map(|(deviates, variances)| Noisy {
+            deviates,
+            variances,
+            keys: Keys::new(deviates.noise.key()),
+        }),
+    };
+    let how = match (&block.grids, &run.deviates) {
+        (None, _) => EXACT,
+        (Some(_), Some(_)) => NOISY,
+        (Some(_), None) if lookup.clips == Clips::Never => WITHIN,
+        (Some(_), None) => CONVERTED,
+    };
+    let mut clips = 0;
+    let mut column = columns.start;
+    while column < columns.end {
+        let n = if columns.end - column >= 4 { 4 } else { 1 };
+        let totals = &mut totals[(column - columns.start) * vectors..][..n * vectors];
+        macro_rules! run {
+            ($bytes:literal) => {
+                match (n, how) {
+                    (4, EXACT) => run.columns::<4, $bytes, EXACT>(column, totals, workspace),
+                    (4, NOISY) => run.columns::<4, $bytes, NOISY>(column, totals, workspace),
+                    (4, WITHIN) => run.columns::<4, $bytes, WITHIN>(column, totals, workspace),
+                    (4, _) => run.columns::<4, $bytes, CONVERTED>(column, totals, workspace),
+                    (_, EXACT) => run.columns::<1, $bytes, EXACT>(column, totals, workspace),
+                    (_, NOISY) => run.columns::<1, $bytes, NOISY>(column, totals, workspace),
+                    (_, WITHIN) => run.columns::<1, $bytes, WITHIN>(column, totals, workspace),
+                    (_, _) => run.columns::<1, $bytes, CONVERTED>(column, totals, workspace),
+                }
+            };
+        }
+        // SAFETY: the same features; the columns exist, see the caller.
+        clips += unsafe { if let Columns::Sixes(_) = lookup.cells { run!(true) } else { run!(false) } };
+        column += n;
+    }
+    clips
+}
+
+/// What all columns of a read have in common.
+struct Run<'a> {
+    block: &'a Block,
+    lookup: &'a Lookup,
+    patterns: &'a [u8],
+    /// Bytes of a set of patterns.
+    stride: usize,
+    /// The block's first group of rows in a set of patterns.
+    start: usize,
+    vectors: usize,
+    sets: usize,
+    deviates: Option<Noisy<'a>>,
+}
+
+struct Noisy<'a> {
+    deviates: &'a Deviates<'a>,
+    variances: &'a [i32],
+    keys: Keys,
+}
+
+/// A column's converter.
+#[derive(Clone, Copy)]
+struct Converter {
+    scale: f32,
+    factor: f32,
+    inverse: f32,
+    floor: f32,
+    ceiling: f32,
+}
+
+/// Which reads of a set there are: register `j` of four holds lanes `j`, `j + 4`, `j + 8` ...
+type There = [__mmask16; 4];
+
+impl Run<'_> {
+    /// All reads through `N` neighbouring columns.
+    ///
+    /// # Safety
+    /// As [`lookup_group`].
+    #[target_feature(
+        enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq,gfni,popcnt,bmi1,bmi2"
+    )]
+    unsafe fn columns<const N: usize, const BYTES: bool, const HOW: u8>(
+        &self,
+        column: usize,
+        totals: &mut [i32],
+        workspace: &mut Workspace,
+    ) -> u64 {
+        let Self { block, lookup, .. } = self;
+        let Workspace { tables, sums, .. } = workspace;
+        sums.resize(self.sets * N * 16);
+        tables.resize(GROUPS.max(lookup.most_groups) * N * SET);
+        let converters: [Converter; N] = std::array::from_fn(|j| self.converter(column + j));
+        let fragments = block.rows.len();
+        let mut clips = 0;
+        let mut batch = 0..0;
+        let mut first_group = 0;
+        // SAFETY: cells, gains and grids have an entry for each of the columns, patterns a set for each of
+        // `sets` with a group for each of the fragments' groups; tables and sums were just resized.
+        unsafe {
+            while batch.end < fragments {
+                batch.start = batch.end;
+                let mut groups = 0;
+                while batch.end < fragments {
+                    let more = block.rows[batch.end].div_ceil(lookup.together);
+                    if groups > 0 && groups + more > GROUPS {
+                        break;
+                    }
+                    groups += more;
+                    batch.end += 1;
+                }
+                if BYTES {
+                    build_bytes::<N>(lookup, column, first_group..first_group + groups, tables);
+                } else {
+                    build_words::<N>(lookup, column, first_group..first_group + groups, tables);
+                }
+                let table = tables.as_ptr();
+                for set in 0..self.sets {
+                    let place: *mut __m512i = sums.as_mut_ptr().cast::<__m512i>().add(set * N);
+                    let mut worth: [__m512i; N] = if batch.start == 0 {
+                        [_mm512_setzero_si512(); N]
+                    } else {
+                        std::array::from_fn(|j| _mm512_load_si512(place.add(j)))
+                    };
+                    let each = if BYTES { SET } else { 4 * SET };
+                    let x = self.patterns.as_ptr().add(set * self.stride + (self.start + first_group) * each);
+                    match &lookup.staircase {
+                        Some(Staircase::Bytes(_)) if BYTES && HOW != NOISY => {
+                            self.bytes_by_table::<N>(x, table, batch.clone(), column, &mut worth);
+                        }
+                        Some(Staircase::Words(_)) if BYTES && HOW != NOISY => {
+                            clips += self.bytes_by_steps::<N, HOW>(
+                                set,
+                                x,
+                                table,
+                                batch.clone(),
+                                column,
+                                &mut worth,
+                            );
+                        }
+                        _ => {
+                            clips += self.by_floats::<N, BYTES, HOW>(
+                                set,
+                                x,
+                                table,
+                                batch.clone(),
+                                (column, &converters),
+                                &mut worth,
+                            );
+                        }
+                    }
+                    for (j, worth) in worth.into_iter().enumerate() {
+                        _mm512_store_si512(place.add(j), worth);
+                    }
+                }
+                first_group += groups;
+            }
+            for (j, totals) in totals.chunks_exact_mut(self.vectors).enumerate() {
+                self.add_up(sums.as_ptr().cast::<__m512i>().add(j), N, totals);
+            }
+        }
+        clips
+    }
+
+    fn converter(&self, column: usize) -> Converter {
+        let block = self.block;
+        match &block.grids {
+            Some(grids) => Converter {
+                scale: block.scale,
+                factor: block.factors[column],
+                inverse: grids.inverse[column],
+                floor: grids.floor[column],
+                ceiling: grids.ceiling[column],
+            },
+            None => Converter { scale: 1.0, factor: 1.0, inverse: 1.0, floor: 0.0, ceiling: 0.0 },
+        }
+    }
+
+    /// Which reads of a set there are.
+    fn there(&self, set: usize) -> There {
+        let lanes = &self.lookup.lanes;
+        let vectors = (self.vectors - set * lanes.vectors()).min(lanes.vectors());
+        let quads = lanes.slices / 4;
+        let mut there = [0; 4];
+        for (i, there) in there.iter_mut().enumerate() {
+            // fours of slices whose number `i` exists
+            let of = (self.block.slices.len() + 3 - i) / 4;
+            for v in 0..vectors {
+                *there |= ((1u32 << of) - 1) << (v * quads);
+            }
+        }
+        there.map(|mask| mask as __mmask16)
+    }
+
+    /// Sums of a fragment in bytes, two words for each two reads: of even lanes, of odd lanes.
+    ///
+    /// # Safety
+    /// As [`Run::columns`]; `groups` groups stand at `x` and `table`.
+    #[inline]
+    #[target_feature(
+        enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq,gfni,popcnt,bmi1,bmi2"
+    )]
+    unsafe fn words<const N: usize>(
+        &self,
+        x: *const u8,
+        table: *const u8,
+        groups: usize,
+    ) -> [[__m512i; 2]; N] {
+        let low = _mm512_set1_epi16(0xff);
+        let mut words = [[_mm512_setzero_si512(); 2]; N];
+        let mut first = 0;
+        while first < groups {
+            let end = (first + self.lookup.flush).min(groups);
+            let mut bytes = [_mm512_setzero_si512(); N];
+            for g in first..end {
+                // SAFETY: see above.
+                unsafe {
+                    let x = _mm512_loadu_si512(x.add(g * SET).cast());
+                    for (j, bytes) in bytes.iter_mut().enumerate() {
+                        let table = _mm512_load_si512(table.add((g * N + j) * SET).cast());
+                        *bytes = _mm512_add_epi8(*bytes, _mm512_permutexvar_epi8(x, table));
+                    }
+                }
+            }
+            for (words, bytes) in words.iter_mut().zip(bytes) {
+                words[0] = _mm512_add_epi16(words[0], _mm512_and_si512(bytes, low));
+                words[1] = _mm512_add_epi16(words[1], _mm512_srli_epi16::<8>(bytes));
+            }
+            first = end;
+        }
+        words
+    }
+
+    /// Sums of a fragment of words: register `j` of four holds lanes `j`, `j + 4` ...
+    ///
+    /// # Safety
+    /// As [`Run::words`].
+    #[inline]
+    #[target_feature(
+        enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq,gfni,popcnt,bmi1,bmi2"
+    )]
+    unsafe fn longs<const N: usize>(x: *const u8, table: *const u8, groups: usize) -> [[__m512i; 4]; N] {
+        let ones = _mm512_set1_epi16(1);
+        let mut sums = [[_mm512_setzero_si512(); 4]; N];
+        for g in 0..groups {
+            // SAFETY: see above.
+            unsafe {
+                let x: [__m512i; 4] =
+                    std::array::from_fn(|i| _mm512_loadu_si512(x.add((g * 4 + i) * SET).cast()));
+                for (j, sums) in sums.iter_mut().enumerate() {
+                    let table = _mm512_load_si512(table.add((g * N + j) * SET).cast());
+                    for i in 0..4 {
+                        super::avx512::dot_pairs(&mut sums[i], _mm512_permutexvar_epi16(x[i], table), ones);
+                    }
+                }
+            }
+        }
+        sums
+    }
+
+    /// Codes of small sums from a table of codes, signed, added up in bytes. None clips.
+    ///
+    /// # Safety
+    /// As [`Run::columns`].
+    #[inline]
+    #[target_feature(
+        enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq,gfni,popcnt,bmi1,bmi2"
+    )]
+    unsafe fn bytes_by_table<const N: usize>(
+        &self,
+        x: *const u8,
+        table: *const u8,
+        fragments: Range<usize>,
+        column: usize,
+        worth: &mut [__m512i; N],
+    ) {
+        let (block, lookup) = (self.block, self.lookup);
+        let Some(Staircase::Bytes(steps)) = &lookup.staircase else { unreachable!("asked by the caller") };
+        // SAFETY: two tables of 64 codes; gains have an entry for each of the columns.
+        unsafe {
+            let gains = _mm512_load_si512(lookup.lanes.bytes.as_ptr().cast());
+            let codes = steps.codes.as_ptr().cast::<u8>();
+            let mut f = fragments.start;
+            let mut g = 0;
+            while f < fragments.end {
+                let end = (f + steps.flush).min(fragments.end);
+                let mut added = [_mm512_setzero_si512(); N];
+                while f < end {
+                    let groups = block.rows[f].div_ceil(lookup.together);
+                    let mut sums = [_mm512_setzero_si512(); N];
+                    for g in g..g + groups {
+                        let x = _mm512_loadu_si512(x.add(g * SET).cast());
+                        for (j, sums) in sums.iter_mut().enumerate() {
+                            let table = _mm512_load_si512(table.add((g * N + j) * SET).cast());
+                            *sums = _mm512_add_epi8(*sums, _mm512_permutexvar_epi8(x, table));
+                        }
+                    }
+                    for j in 0..N {
+                        let negative = block.gains[f * block.width + column + j] < 0;
+                        let codes = _mm512_load_si512(codes.add(usize::from(negative) * SET).cast());
+                        added[j] = _mm512_add_epi8(added[j], _mm512_permutexvar_epi8(sums[j], codes));
+                    }
+                    g += groups;
+                    f += 1;
+                }
+                for j in 0..N {
+                    worth[j] = _mm512_dpbusd_epi32(worth[j], gains, added[j]);
+                }
+            }
+        }
+    }
+
+    /// Codes of whole sums in 16 bits.
+    ///
+    /// # Safety
+    /// As [`Run::columns`].
+    #[inline]
+    #[target_feature(
+        enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq,gfni,popcnt,bmi1,bmi2"
+    )]
+    unsafe fn bytes_by_steps<const N: usize, const HOW: u8>(
+        &self,
+        set: usize,
+        mut x: *const u8,
+        mut table: *const u8,
+        fragments: Range<usize>,
+        column: usize,
+        worth: &mut [__m512i; N],
+    ) -> u64 {
+        let (block, lookup) = (self.block, self.lookup);
+        let Some(Staircase::Words(steps)) = &lookup.staircase else { unreachable!("asked by the caller") };
+        let shift = _mm_cvtsi32_si128(steps.shift as i32);
+        let mut clips = 0;
+        for f in fragments {
+            let groups = block.rows[f].div_ceil(lookup.together);
+            // SAFETY: steps have an entry for each of the columns.
+            unsafe {
+                let words = self.words::<N>(x, table, groups);
+                for j in 0..N {
+                    let c = column + j;
+                    let set1 = |v: &Aligned<i16>| _mm512_set1_epi16(v[c]);
+                    let (slope, half) = (set1(&steps.slope), set1(&steps.half));
+                    let mut codes = words[j];
+                    for (i, code) in codes.iter_mut().enumerate() {
+                        let sum = words[j][i];
+                        let scaled = _mm512_mulhi_epu16(_mm512_slli_epi16::<7>(sum), slope);
+                        *code = _mm512_srl_epi16(_mm512_add_epi16(scaled, half), shift);
+                        if steps.has_odd {
+                            let odd = _mm512_cmpeq_epi16_mask(sum, set1(&steps.off));
+                            *code = _mm512_mask_add_epi16(*code, odd, *code, set1(&steps.put));
+                        }
+                        if HOW != WITHIN {
+                            *code = _mm512_min_epi16(*code, set1(&steps.high));
+                            let above = _mm512_cmpgt_epi16_mask(sum, set1(&steps.ceiling));
+                            if above != 0 {
+                                // even lanes of the set stand in words[0]
+                                let there = self.there(set);
+                                let even = _pdep_u32(there[i].into(), 0x5555_5555)
+                                    | _pdep_u32(there[i + 2].into(), 0xaaaa_aaaa);
+                                clips += u64::from((above & even).count_ones());
+                            }
+                        }
+                    }
+                    self.weigh(f, c, codes, &mut worth[j]);
+                }
+                let each = SET * groups;
+                x = x.add(each);
+                table = table.add(each * N);
+            }
+        }
+        clips
+    }
+
+    /// Adds codes times gains: `codes[0]` are words of slices 0 and 2 of four, `codes[1]` of 1 and 3.
+    ///
+    /// # Safety
+    /// As [`Run::columns`].
+    #[inline]
+    #[target_feature(
+        enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq,gfni,popcnt,bmi1,bmi2"
+    )]
+    unsafe fn weigh(&self, f: usize, column: usize, codes: [__m512i; 2], worth: &mut __m512i) {
+        let gain = self.block.gains[f * self.block.width + column];
+        let gains = self.lookup.lanes.gains.as_ptr().cast::<__m512i>();
+        // SAFETY: four registers of gains.
+        unsafe {
+            let gains = gains.add(if gain < 0 { 2 } else { 0 });
+            if gain == 1 || gain == -1 {
+                super::avx512::dot_pairs(worth, codes[0], _mm512_load_si512(gains));
+                super::avx512::dot_pairs(worth, codes[1], _mm512_load_si512(gains.add(1)));
+            } else {
+                let mut sum = _mm512_setzero_si512();
+                super::avx512::dot_pairs(&mut sum, codes[0], _mm512_load_si512(gains));
+                super::avx512::dot_pairs(&mut sum, codes[1], _mm512_load_si512(gains.add(1)));
+                let by = _mm512_set1_epi32(gain.abs());
+                *worth = _mm512_add_epi32(*worth, _mm512_mullo_epi32(sum, by));
+            }
+        }
+    }
+
+    /// Codes of sums in floating point, or sums passed on.
+    ///
+    /// # Safety
+    /// As [`Run::columns`].
+    #[inline]
+    #[target_feature(
+        enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq,gfni,popcnt,bmi1,bmi2"
+    )]
+    unsafe fn by_floats<const N: usize, const BYTES: bool, const HOW: u8>(
+        &self,
+        set: usize,
+        mut x: *const u8,
+        mut table: *const u8,
+        fragments: Range<usize>,
+        (column, converters): (usize, &[Converter; N]),
+        worth: &mut [__m512i; N],
+    ) -> u64 {
+        let (block, lookup) = (self.block, self.lookup);
+        let there = if HOW == EXACT || HOW == WITHIN { [0; 4] } else { self.there(set) };
+        let mut clips = 0;
+        for f in fragments {
+            let groups = block.rows[f].div_ceil(lookup.together);
+            // SAFETY: see the caller.
+            unsafe {
+                let mut sums: [[__m512i; 4]; N] = if BYTES {
+                    let low = _mm512_set1_epi32(0xffff);
+                    self.words::<N>(x, table, groups).map(|[even, odd]| {
+                        [
+                            _mm512_and_si512(even, low),
+                            _mm512_and_si512(odd, low),
+                            _mm512_srli_epi32::<16>(even),
+                            _mm512_srli_epi32::<16>(odd),
+                        ]
+                    })
+                } else {
+                    Self::longs::<N>(x, table, groups)
+                };
+                for j in 0..N {
+                    let c = column + j;
+                    if HOW == EXACT {
+                        self.pass(f, c, sums[j], &mut worth[j]);
+                        continue;
+                    }
+                    let at = converters[j];
+                    let deviations = match &self.deviates {
+                        Some(noisy) if HOW == NOISY => self.deviations(noisy, set, f, c, &there),
+                        _ => [_mm512_setzero_ps(); 4],
+                    };
+                    for i in 0..4 {
+                        let sum = _mm512_cvtepi32_ps(sums[j][i]);
+                        let value = if HOW == NOISY {
+                            // the product is exact (a power of two), so fusing it with the addition changes nothing
+                            let level = _mm512_fmadd_ps(sum, _mm512_set1_ps(at.scale), deviations[i]);
+                            _mm512_mul_ps(level, _mm512_set1_ps(at.inverse))
+                        } else {
+                            _mm512_mul_ps(sum, _mm512_set1_ps(at.factor))
+                        };
+                        let mut within = value;
+                        if HOW != WITHIN {
+                            within = _mm512_max_ps(within, _mm512_set1_ps(at.floor));
+                            within = _mm512_min_ps(within, _mm512_set1_ps(at.ceiling));
+                            let clipped = _mm512_mask_cmpneq_ps_mask(there[i], within, value);
+                            clips += u64::from(clipped.count_ones());
+                        }
+                        sums[j][i] = _mm512_cvtps_epi32(within);
+                    }
+                    let [c0, c1, c2, c3] = sums[j];
+                    let codes = [
+                        _mm512_mask_mov_epi16(c0, 0xaaaa_aaaa, _mm512_slli_epi32::<16>(c2)),
+                        _mm512_mask_mov_epi16(c1, 0xaaaa_aaaa, _mm512_slli_epi32::<16>(c3)),
+                    ];
+                    self.weigh(f, c, codes, &mut worth[j]);
+                }
+                let each = SET * groups;
+                x = x.add(if BYTES { each } else { 4 * each });
+                table = table.add(each * N);
+            }
+        }
+        clips
+    }
+
+    /// Adds sums times gains.
+    ///
+    /// # Safety
+    /// As [`Run::columns`].
+    #[inline]
+    #[target_feature(
+        enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq,gfni,popcnt,bmi1,bmi2"
+    )]
+    unsafe fn pass(&self, f: usize, column: usize, sums: [__m512i; 4], worth: &mut __m512i) {
+        let gain = _mm512_set1_epi32(self.block.gains[f * self.block.width + column]);
+        let gains = self.lookup.lanes.gains.as_ptr().cast::<__m512i>();
+        for (i, sum) in sums.into_iter().enumerate() {
+            // SAFETY: four registers of gains.
+            let gains = unsafe { _mm512_load_si512(gains.add(i % 2)) };
+            let low = if i < 2 { _mm512_slli_epi32::<16>(gains) } else { gains };
+            let slice = _mm512_mullo_epi32(_mm512_srai_epi32::<16>(low), gain);
+            *worth = _mm512_add_epi32(*worth, _mm512_mullo_epi32(sum, slice));
+        }
+    }
+
+    /// What the conversions of a set deviate by, in levels.
+    ///
+    /// # Safety
+    /// As [`Run::columns`].
+    #[inline]
+    #[target_feature(
+        enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq,gfni,popcnt,bmi1,bmi2"
+    )]
+    unsafe fn deviations(
+        &self,
+        noisy: &Noisy<'_>,
+        set: usize,
+        f: usize,
+        column: usize,
+        there: &There,
+    ) -> [__m512; 4] {
+        let (block, lanes, deviates) = (self.block, &self.lookup.lanes, noisy.deviates);
+        let slices = block.slices.len();
+        let quads = (lanes.slices / 4) as u32;
+        let index = _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
+        // vector of the set, and four of slices
+        let vector = _mm512_srl_epi32(index, _mm_cvtsi32_si128(quads.trailing_zeros() as i32));
+        let four = _mm512_and_si512(index, _mm512_set1_epi32(quads as i32 - 1));
+        let first = (set * lanes.vectors()) as u32;
+        let draw =
+            _mm512_add_epi32(vector, _mm512_set1_epi32(deviates.first_draw.wrapping_add(first) as i32));
+        let read = super::deviations::read_index(slices, f, 0);
+        let quad = _mm512_add_epi32(four, _mm512_set1_epi32((read / 4) as i32));
+        let counter = _mm512_add_epi32(
+            _mm512_mullo_epi32(quad, _mm512_set1_epi32(block.width as i32)),
+            _mm512_set1_epi32(column as i32),
+        );
+        let mut normal = normals(&noisy.keys, counter, draw, deviates.place());
+        if slices == 1 {
+            // fragments come in fours then
+            normal[0] = normal[read % 4];
+        }
+        let sigma = deviates.sigma[column];
+        for (i, normal) in normal.iter_mut().enumerate() {
+            let std = match deviates.variance {
+                None => _mm512_set1_ps(sigma),
+                Some(variance) => {
+                    // row of the variances: fragment, vector, slice
+                    let row = _mm512_add_epi32(
+                        _mm512_mullo_epi32(vector, _mm512_set1_epi32(slices as i32)),
+                        _mm512_add_epi32(_mm512_slli_epi32::<2>(four), _mm512_set1_epi32(i as i32)),
+                    );
+                    let at = _mm512_mullo_epi32(row, _mm512_set1_epi32(block.width as i32));
+                    let start = (f * self.vectors + first as usize) * slices * block.width + column;
+                    // SAFETY: only reads that exist are looked at.
+                    let sums = unsafe {
+                        _mm512_mask_i32gather_epi32::<4>(
+                            _mm512_setzero_si512(),
+                            there[i],
+                            at,
+                            noisy.variances.as_ptr().add(start),
+                        )
+                    };
+                    let off = _mm512_set1_epi32(variance.taken_off[f][column] as i32);
+                    let sums = _mm512_cvtepu32_ps(_mm512_add_epi32(sums, off));
+                    let read = _mm512_mul_ps(sums, _mm512_set1_ps(variance.unit));
+                    _mm512_sqrt_ps(_mm512_add_ps(read, _mm512_set1_ps(sigma * sigma)))
+                }
+            };
+            *normal = _mm512_mul_ps(*normal, std);
+        }
+        if let Some(issued) = deviates.issued {
+            let fragments = block.rows.len();
+            let mut all = 0u64;
+            let vectors = (self.vectors - first as usize).min(lanes.vectors());
+            for v in 0..vectors {
+                let slices = u64::MAX >> (64 - lanes.slices);
+                all |= (issued[(first as usize + v) * fragments + f] & slices) << (v * lanes.slices);
+            }
+            for (i, normal) in normal.iter_mut().enumerate() {
+                let mask = _pext_u64(all, 0x1111_1111_1111_1111 << i) as __mmask16;
+                *normal = _mm512_maskz_mov_ps(mask, *normal);
+            }
+        }
+        normal
+    }
+
+    /// The totals of a column: fours of slices shifted and added up.
+    ///
+    /// # Safety
+    /// A register for each set stands at `sums`, `apart` registers apart; a total for each vector.
+    #[target_feature(
+        enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq,gfni,popcnt,bmi1,bmi2"
+    )]
+    unsafe fn add_up(&self, sums: *const __m512i, apart: usize, totals: &mut [i32]) {
+        let lanes = &self.lookup.lanes;
+        let quads = lanes.slices / 4;
+        // lanes whose sum is that of a vector
+        let first: u16 = (0..16 / quads).map(|v| 1 << (v * quads)).sum();
+        for (set, totals) in totals.chunks_mut(lanes.vectors()).enumerate() {
+            // SAFETY: see above; the store is masked to the totals that are there.
+            unsafe {
+                let shifts = _mm512_load_si512(lanes.shifts.as_ptr().cast());
+                let mut sum = _mm512_sllv_epi32(_mm512_load_si512(sums.add(set * apart)), shifts);
+                if quads >= 2 {
+                    sum = _mm512_add_epi32(sum, _mm512_srli_epi64::<32>(sum));
+                }
+                if quads >= 4 {
+                    sum = _mm512_add_epi32(sum, _mm512_shuffle_epi32::<0b01_00_11_10>(sum));
+                }
+                if quads >= 8 {
+                    sum = _mm512_add_epi32(sum, _mm512_shuffle_i64x2::<0b10_11_00_01>(sum, sum));
+                }
+                if quads >= 16 {
+                    sum = _mm512_add_epi32(sum, _mm512_shuffle_i64x2::<0b01_00_11_10>(sum, sum));
+                }
+                let sum = _mm512_maskz_compress_epi32(first, sum);
+                let there = u16::MAX >> (16 - totals.len());
+                _mm512_mask_storeu_epi32(totals.as_mut_ptr(), there, sum);
+            }
+        }
+    }
+}
+
+/// Tables of six rows in bytes, `[group][column][64 patterns]`.
+///
+/// # Safety
+/// The CPU has the features named; columns and groups exist, `tables` has room.
+#[target_feature(
+    enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq,gfni,popcnt,bmi1,bmi2"
+)]
+unsafe fn build_bytes<const N: usize>(
+    lookup: &Lookup,
+    column: usize,
+    groups: Range<usize>,
+    tables: &mut Aligned<u8>,
+) {
+    let Columns::Sixes(cells) = &lookup.cells else { unreachable!("cells were packed for another engine") };
+    let eighths = _mm512_set_epi8(
+        7, 7, 7, 7, 7, 7, 7, 7, 6, 6, 6, 6, 6, 6, 6, 6, 5, 5, 5, 5, 5, 5, 5, 5, 4, 4, 4, 4, 4, 4, 4, 4, 3, 3,
+        3, 3, 3, 3, 3, 3, 2, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0,
+    );
+    // sums of three rows for all patterns, in the bytes of a word: none exceeds a byte
+    let three = |rows: &[u8]| {
+        u64::from(rows[0]) * 0x0100_0100_0100_0100
+            + u64::from(rows[1]) * 0x0101_0000_0101_0000
+            + u64::from(rows[2]) * 0x0101_0101_0000_0000
+    };
+    for j in 0..N {
+        let cells = &cells[((column + j) * lookup.groups + groups.start) * 8..][..groups.len() * 8];
+        for (g, rows) in cells.chunks_exact(8).enumerate() {
+            let low = _mm512_set1_epi64(three(&rows[..3]) as i64);
+            let high = _mm512_permutexvar_epi8(eighths, _mm512_set1_epi64(three(&rows[3..6]) as i64));
+            // SAFETY: see above.
+            unsafe {
+                let to = tables.as_mut_ptr().add((g * N + j) * SET);
+                _mm512_store_si512(to.cast(), _mm512_add_epi8(low, high));
+            }
+        }
+    }
+}
+
+/// Tables of eight rows in words, `[group][column][first four rows, next four][16 patterns]`.
+///
+/// # Safety
+/// As [`build_bytes`].
+#[target_feature(
+    enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq,gfni,popcnt,bmi1,bmi2"
+)]
+unsafe fn build_words<const N: usize>(
+    lookup: &Lookup,
+    column: usize,
+    groups: Range<usize>,
+    tables: &mut Aligned<u8>,
+) {
+    let Columns::Eights(cells) = &lookup.cells else { unreachable!("cells were packed for another engine") };
+    // row j for the first sixteen patterns, row 4 + j for the others
+    let row: [__m512i; 4] = std::array::from_fn(|j| {
+        _mm512_inserti64x4::<1>(_mm512_set1_epi16(j as i16), _mm256_set1_epi16(4 + j as i16))
+    });
+    let driven: [__mmask32; 4] = [0xaaaa_aaaa, 0xcccc_cccc, 0xf0f0_f0f0, 0xff00_ff00];
+    for j in 0..N {
+        let cells = &cells[((column + j) * lookup.groups + groups.start) * 8..][..groups.len() * 8];
+        for (g, rows) in cells.chunks_exact(8).enumerate() {
+            // SAFETY: see above; eight words are sixteen bytes.
+            unsafe {
+                let rows = _mm512_broadcast_i32x4(_mm_loadu_si128(rows.as_ptr().cast()));
+                let one = |i: usize| _mm512_maskz_permutexvar_epi16(driven[i], row[i], rows);
+                let sum =
+                    _mm512_add_epi16(_mm512_add_epi16(one(0), one(1)), _mm512_add_epi16(one(2), one(3)));
+                _mm512_store_si512(tables.as_mut_ptr().add((g * N + j) * SET).cast(), sum);
+            }
+        }
+    }
+}
