@@ -120,7 +120,7 @@ impl PanelsF32 {
             Level::Avx512 => return unsafe { x86::panel512(weights, rows, x, begin, out, pitch) },
             // SAFETY: as above.
             Level::Avx2 => return unsafe { x86::panel256(weights, rows, x, begin, out, pitch) },
-            Level::Scalar => {}
+            Level::Scalar | Level::Neon => {}
         }
         #[cfg(not(target_arch = "x86_64"))]
         let _ = level;
@@ -175,7 +175,7 @@ fn dots_at(level: Level, x: &[f32], weights: &[f32], bias: &[f32], k: usize, out
                 unsafe { x86::dots256(&x[first..], &weights[first..], k, len, out, [samples, outputs]) };
                 continue;
             }
-            Level::Scalar => {}
+            Level::Scalar | Level::Neon => {}
         }
         #[cfg(not(target_arch = "x86_64"))]
         let _ = level;

@@ -67,7 +67,7 @@ fn run(level: Level, f: &mut [f64], shape: [usize; 4], u: &mut [f64], w: &mut [f
             Level::Avx512 => return unsafe { avx512(f, shape, u, w) },
             // SAFETY: as above.
             Level::Avx2 => return unsafe { avx2(f, shape, u, w) },
-            Level::Scalar => {}
+            Level::Scalar | Level::Neon => {}
         }
     }
     let _ = level;

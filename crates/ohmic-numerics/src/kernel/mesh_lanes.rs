@@ -69,7 +69,7 @@ fn run(
             Level::Avx512 => return unsafe { avx512(program, values, stack, front, record) },
             // SAFETY: as above.
             Level::Avx2 => return unsafe { avx2(program, values, stack, front, record) },
-            Level::Scalar => {}
+            Level::Scalar | Level::Neon => {}
         }
     }
     let _ = level;

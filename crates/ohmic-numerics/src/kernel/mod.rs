@@ -5,6 +5,8 @@
 #![allow(unsafe_code)]
 // tiles of registers read best by index, and kernels take what they need as plain arguments
 #![allow(clippy::needless_range_loop, clippy::too_many_arguments)]
+// what only the forms for x86 read
+#![cfg_attr(not(target_arch = "x86_64"), allow(dead_code, unused_imports, unused_variables))]
 // codes are integers held in f32: they are equal or they are not
 #![allow(clippy::float_cmp)]
 
@@ -28,7 +30,7 @@ macro_rules! by_level {
                     $crate::kernel::Level::Avx512 => return unsafe { avx512($($arg),*) },
                     // SAFETY: as above.
                     $crate::kernel::Level::Avx2 => return unsafe { avx2($($arg),*) },
-                    $crate::kernel::Level::Scalar => {}
+                    $crate::kernel::Level::Scalar | $crate::kernel::Level::Neon => {}
                 }
             }
             #[cfg(not(target_arch = "x86_64"))]
@@ -68,6 +70,8 @@ pub use peak::{Peak, peak_instructions, spin};
 pub enum Level {
     /// Plain Rust: the specification.
     Scalar,
+    /// NEON of aarch64: forms of its own for dot products, plain Rust elsewhere (which the compiler vectorises).
+    Neon,
     /// AVX2 with FMA.
     Avx2,
     /// AVX-512 F, BW, DQ, VL, VNNI, VBMI, VBMI2, BITALG and VPOPCNTDQ, GFNI: Ice Lake, Zen 4 and later.
@@ -79,6 +83,7 @@ impl Level {
     pub fn name(self) -> &'static str {
         match self {
             Self::Scalar => "scalar",
+            Self::Neon => "neon",
             Self::Avx2 => "avx2",
             Self::Avx512 => "avx512",
         }
@@ -87,6 +92,10 @@ impl Level {
     /// Every level this machine can run, slowest first.
     pub fn available() -> Vec<Self> {
         let mut levels = vec![Self::Scalar];
+        #[cfg(all(target_arch = "aarch64", target_endian = "little"))]
+        if std::arch::is_aarch64_feature_detected!("neon") {
+            levels.push(Self::Neon);
+        }
         #[cfg(target_arch = "x86_64")]
         {
             if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {

@@ -129,7 +129,6 @@ mod tests {
                             Level::Avx512 => unsafe {
                                 super::super::avx512::mvm_i16(&x, &rows, &packed, &mut out)
                             },
-                            #[cfg(not(target_arch = "x86_64"))]
                             _ => continue,
                         }
                         assert_eq!(out, want, "{} k {k} n {n} reads {reads}", level.name());

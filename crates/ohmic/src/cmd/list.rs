@@ -113,7 +113,7 @@ pub(crate) fn rows(what: What) -> Vec<(String, String)> {
             pair("OHMIC_DATA", "folder of data sets and networks that do not come with the program"),
             pair(
                 super::KERNEL_KNOB,
-                "SIMD level of the kernels: scalar, avx2 or avx512; changes no result, only speed",
+                "SIMD level of the kernels: scalar, neon, avx2 or avx512; changes no result, only speed",
             ),
             pair(
                 super::ENGINE_KNOB,

@@ -13,7 +13,7 @@
 //! `plain.rs` is this, word for word; the engines ([`Engine`]) give the same bits and are tested against it
 //! on one corpus (`conformance.rs`).
 //! To add an engine: a variant of [`Engine`] with its name, what it asks for in `pack.rs`, its digits in
-//! `digits.rs`, its sums in `portable.rs` and, if it is worth it, a form of its own for AVX-512.
+//! `digits.rs`, its sums in `portable.rs` and, if it is worth it, a form of its own for AVX-512 or NEON.
 
 mod aligned;
 #[cfg(target_arch = "x86_64")]
@@ -27,6 +27,8 @@ mod digits;
 mod lookup;
 #[cfg(target_arch = "x86_64")]
 mod lookup512;
+#[cfg(all(target_arch = "aarch64", target_endian = "little"))]
+mod neon;
 #[cfg(target_arch = "x86_64")]
 mod normal512;
 mod pack;
@@ -250,6 +252,11 @@ impl Block {
             // SAFETY: the block's level is one whose features are all there; `read` has asserted the shapes
             // that the functions rely on.
             return (unsafe { read(self, digits, offsets, group, deviations, totals) }, order);
+        }
+        #[cfg(all(target_arch = "aarch64", target_endian = "little"))]
+        if self.level == super::Level::Neon && matches!(self.engine, Engine::Dot16 | Engine::Dot8) {
+            // SAFETY: the block's level is one of this machine; `read` has asserted the shapes.
+            return (unsafe { neon::dot_group(self, digits, offsets, group, deviations, totals) }, order);
         }
         (portable::read_group(self.level, self, digits, offsets, group, deviations, totals), order)
     }
