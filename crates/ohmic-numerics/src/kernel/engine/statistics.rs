@@ -74,10 +74,11 @@ impl Shape {
         for first in (0..block.width() / Block::PANEL).step_by(4) {
             self.fill(crate::kernel::level(), &block, at, first, &mut part);
             let count = (block.width() / Block::PANEL - first).min(4);
-            let slots = (reads * count).next_multiple_of(4);
+            let each = part.len() / self.vectors;
             for (row, all) in all.chunks_exact_mut(self.columns).enumerate() {
                 let (vector, read) = (row / reads, row % reads);
-                let part = &part[(vector * slots + read * count) * Block::PANEL..][..count * Block::PANEL];
+                let read = read_index(self.slices, read / self.slices, read % self.slices);
+                let part = &part[vector * each + read * count * Block::PANEL..][..count * Block::PANEL];
                 for (all, part) in all[first * Block::PANEL..].iter_mut().zip(part) {
                     *all = *part;
                 }
@@ -278,8 +279,8 @@ fn correlations(pairs: impl Iterator<Item = (f32, f32)>) -> [f64; 2] {
     sums.map(|sum| sum / (n as f64).sqrt())
 }
 
-/// Two of the four deviates of a counter share a radius: neighbouring panels. Everything else is another
-/// counter, one word of it changed.
+/// Four neighbouring reads (slices, or fragments of one slice) share a counter, and two of them the radius of
+/// Box and Muller; everything else is another counter, one word of it changed.
 #[test]
 fn neighbours_are_independent() {
     let shape = Shape { vectors: 1024, fragments: 4, slices: 4, columns: 128 };
@@ -288,22 +289,36 @@ fn neighbours_are_independent() {
         println!("{what}: {:+.2} {:+.2} standard deviations", got[0], got[1]);
         assert!(got.iter().all(|c| c.abs() < 5.0), "{what}: {got:?}");
     };
+    let within = |all: &[f32], shape: Shape, relations: &[(&str, usize, usize)]| {
+        for &(what, distance, within) in relations {
+            let pairs = all.chunks_exact(within).flat_map(|all| all.iter().zip(&all[distance..]));
+            check(&format!("{what}, {} slices", shape.slices), correlations(pairs.map(|(x, y)| (*x, *y))));
+        }
+    };
     let row = shape.columns;
     let slice = shape.slices * row;
     let vector = shape.fragments * slice;
-    for (what, distance, within) in [
+    let relations = [
         ("columns", 1, row),
         ("columns of neighbouring panels", 16, row),
-        ("columns two panels apart", 32, row),
-        ("columns three panels apart", 48, row),
         ("columns of neighbouring groups of panels", 64, row),
         ("slices", row, slice),
+        ("slices two apart", 2 * row, slice),
+        ("slices three apart", 3 * row, slice),
         ("fragments", slice, vector),
         ("vectors", vector, here.len()),
-    ] {
-        let pairs = here.chunks_exact(within).flat_map(|all| all.iter().zip(&all[distance..]));
-        check(what, correlations(pairs.map(|(x, y)| (*x, *y))));
-    }
+    ];
+    within(&here, shape, &relations);
+    let single = Shape { fragments: 16, slices: 1, ..shape };
+    let relations = [
+        ("columns", 1, row),
+        ("fragments", row, vector),
+        ("fragments two apart", 2 * row, vector),
+        ("fragments three apart", 3 * row, vector),
+        ("fragments four apart", 4 * row, vector),
+        ("vectors", vector, here.len()),
+    ];
+    within(&single.all(HERE), single, &relations);
     for (what, there) in [
         ("layers", Address { layer: 1, ..HERE }),
         ("blocks", Address { block: 1, ..HERE }),
