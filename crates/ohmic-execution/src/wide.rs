@@ -3,7 +3,7 @@
 
 use crate::program::{BlockProgram, Cells, LayerProgram};
 use crate::read::{Answer, occupied};
-use ohmic_numerics::kernel::engine::{Vectors, read_index};
+use ohmic_numerics::kernel::engine::{Vectors, deviate_number};
 use ohmic_numerics::{Noise, Purpose, Site};
 
 /// Adds a block's answer; returns how many conversions clipped.
@@ -71,7 +71,8 @@ pub(crate) fn read_block(
                             let sigma = block.sigma[c];
                             if variance > 0.0 || sigma > 0.0 {
                                 let at = Site { layer, block: block.block };
-                                let cell = cell(program, block, (local, s), c);
+                                let width = block.padded_columns();
+                                let cell = deviate_number(program.slices.len(), width, (local, s), c);
                                 level += source.normal(Purpose::Converter, at, draw, cell)
                                     * if block.variance.is_none() && variances[c] == 0.0 {
                                         sigma
@@ -102,10 +103,4 @@ pub(crate) fn read_block(
         }
     }
     clips
-}
-
-/// Where a conversion's deviate is drawn ([`read_index`]).
-fn cell(program: &LayerProgram, block: &BlockProgram, (local, s): (usize, usize), column: usize) -> u32 {
-    let read = read_index(program.slices.len(), local, s);
-    (4 * (read / 4 * block.padded_columns() + column) + read % 4) as u32
 }

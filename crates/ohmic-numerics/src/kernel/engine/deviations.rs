@@ -177,16 +177,33 @@ impl Deviates<'_> {
 
 /// Number of a read of a fragment and slice among those of a vector. Slices are rounded up to fours, unless
 /// there is one.
-///
-/// Four reads share a counter: the deviate of read `r` of column `c` is number `r mod 4` of those of counter
-/// `c + width · (r / 4)`.
-pub fn read_index(slices: usize, fragment: usize, slice: usize) -> usize {
+pub(super) fn read_index(slices: usize, fragment: usize, slice: usize) -> usize {
     if slices == 1 { fragment } else { fragment * slices.next_multiple_of(4) + slice }
 }
 
-/// Reads of a vector, rounded up to fours.
+/// Which of the deviates of a vector is that of a fragment, slice and column of a block that is `width` columns
+/// wide, panels rounded up. Four share a counter: four slices, or four panels if there is one slice.
+pub fn deviate_number(slices: usize, width: usize, (fragment, slice): (usize, usize), column: usize) -> u32 {
+    let (counter, of) = if slices == 1 {
+        (one_slice_counter(width, fragment, column), column % GROUP / Block::PANEL)
+    } else {
+        let read = read_index(slices, fragment, slice);
+        (read / 4 * width + column, read % 4)
+    };
+    (4 * counter + of) as u32
+}
+
+/// Columns of four panels.
+const GROUP: usize = 4 * Block::PANEL;
+
+/// The counter of a fragment and column if there is one slice.
+pub(super) fn one_slice_counter(width: usize, fragment: usize, column: usize) -> usize {
+    (fragment * width.div_ceil(GROUP) + column / GROUP) * Block::PANEL + column % Block::PANEL
+}
+
+/// Reads of a vector, rounded up to fours if four slices share a counter.
 pub(super) fn reads(slices: usize, fragments: usize) -> usize {
-    read_index(slices, fragments, 0).next_multiple_of(4)
+    read_index(slices, fragments, 0)
 }
 
 /// The deviates of a tile of vectors and some panels.
@@ -195,7 +212,7 @@ pub(super) struct Tile<'a> {
     pub(super) deviates: &'a Deviates<'a>,
     pub(super) fragments: usize,
     pub(super) slices: usize,
-    /// Reads of a vector, rounded up to fours.
+    /// Reads of a vector.
     pub(super) reads: usize,
     pub(super) first: usize,
     pub(super) count: usize,
@@ -205,6 +222,30 @@ pub(super) struct Tile<'a> {
 }
 
 impl Tile<'_> {
+    /// Counters of a lane and vector: fours of reads (or reads), and panels that do not share one.
+    #[inline(always)]
+    pub(super) fn counters(&self) -> (usize, usize) {
+        if self.slices == 1 { (self.reads, 1) } else { (self.reads / 4, self.count) }
+    }
+
+    /// The counter of lane 0.
+    #[inline(always)]
+    pub(super) fn counter(&self, four: usize, panel: usize) -> u32 {
+        let column = (self.first + panel) * Block::PANEL;
+        let counter = if self.slices == 1 {
+            one_slice_counter(self.width, four, column)
+        } else {
+            four * self.width + column
+        };
+        counter as u32
+    }
+
+    /// Read and panel of one of the four deviates of a counter; there may be fewer.
+    #[inline(always)]
+    pub(super) fn target(&self, four: usize, panel: usize, j: usize) -> (usize, usize) {
+        if self.slices == 1 { (four, j) } else { (4 * four + j, panel) }
+    }
+
     /// Fragment of a read, and its row in the variances; those of the last where there is none.
     #[inline(always)]
     pub(super) fn variance_row(&self, vector: usize, read: usize) -> (usize, usize) {
@@ -223,53 +264,57 @@ fn deviations_body(tile: Tile<'_>, out: &mut [f32]) {
     const LANES: usize = Block::PANEL;
     let deviates = tile.deviates;
     let (key, place) = (deviates.noise.key(), deviates.place());
+    let (fours, panels) = tile.counters();
     for (t, out) in out.chunks_exact_mut(tile.reads * tile.count * LANES).enumerate() {
         let draw = deviates.first_draw.wrapping_add(t as u32);
-        for (quad, out) in out.chunks_exact_mut(4 * tile.count * LANES).enumerate() {
-            for panel in 0..tile.count {
-                let column = (tile.first + panel) * LANES;
-                let first = (quad * tile.width + column) as u32;
-                let mut c0: [u32; LANES] = std::array::from_fn(|l| first.wrapping_add(l as u32));
-                let mut c1 = [draw; LANES];
-                let mut c2 = [place[0]; LANES];
-                let mut c3 = [place[1]; LANES];
-                let (mut k0, mut k1) = (key[0], key[1]);
-                for _ in 0..10 {
-                    for i in 0..LANES {
-                        let p0 = u64::from(c0[i]) * 0xD251_1F53;
-                        let p1 = u64::from(c2[i]) * 0xCD9E_8D57;
-                        c0[i] = (p1 >> 32) as u32 ^ c1[i] ^ k0;
-                        c1[i] = p1 as u32;
-                        c2[i] = (p0 >> 32) as u32 ^ c3[i] ^ k1;
-                        c3[i] = p0 as u32;
-                    }
-                    k0 = k0.wrapping_add(0x9E37_79B9);
-                    k1 = k1.wrapping_add(0xBB67_AE85);
-                }
+        for (four, panel) in (0..fours).flat_map(|four| (0..panels).map(move |panel| (four, panel))) {
+            let first = tile.counter(four, panel);
+            let mut c0: [u32; LANES] = std::array::from_fn(|l| first.wrapping_add(l as u32));
+            let mut c1 = [draw; LANES];
+            let mut c2 = [place[0]; LANES];
+            let mut c3 = [place[1]; LANES];
+            let (mut k0, mut k1) = (key[0], key[1]);
+            for _ in 0..10 {
                 for i in 0..LANES {
-                    let four = quad_normals([c0[i], c1[i], c2[i], c3[i]]);
-                    for (j, normal) in four.into_iter().enumerate() {
-                        out[(j * tile.count + panel) * LANES + i] = normal;
-                    }
+                    let p0 = u64::from(c0[i]) * 0xD251_1F53;
+                    let p1 = u64::from(c2[i]) * 0xCD9E_8D57;
+                    c0[i] = (p1 >> 32) as u32 ^ c1[i] ^ k0;
+                    c1[i] = p1 as u32;
+                    c2[i] = (p0 >> 32) as u32 ^ c3[i] ^ k1;
+                    c3[i] = p0 as u32;
                 }
+                k0 = k0.wrapping_add(0x9E37_79B9);
+                k1 = k1.wrapping_add(0xBB67_AE85);
+            }
+            let mut normals = [[0f32; LANES]; 4];
+            for i in 0..LANES {
+                let four = quad_normals([c0[i], c1[i], c2[i], c3[i]]);
+                for (normals, normal) in normals.iter_mut().zip(four) {
+                    normals[i] = normal;
+                }
+            }
+            for (j, normals) in normals.iter().enumerate() {
+                let (read, panel) = tile.target(four, panel, j);
+                if panel >= tile.count {
+                    break;
+                }
+                let column = (tile.first + panel) * LANES;
                 let sigma = &deviates.sigma[column..][..LANES];
-                for j in 0..4 {
-                    let out = &mut out[(j * tile.count + panel) * LANES..][..LANES];
-                    match deviates.variance {
-                        None => {
-                            for i in 0..LANES {
-                                out[i] *= sigma[i];
-                            }
+                let out = &mut out[(read * tile.count + panel) * LANES..][..LANES];
+                match deviates.variance {
+                    None => {
+                        for i in 0..LANES {
+                            out[i] = normals[i] * sigma[i];
                         }
-                        Some(variance) => {
-                            let (f, row) = tile.variance_row(t, 4 * quad + j);
-                            let sums = &tile.variances[row * tile.width + column..][..LANES];
-                            let off = &variance.taken_off[f][column..][..LANES];
-                            for i in 0..LANES {
-                                // the true sum is below 2^32
-                                let sum = (sums[i] as u32).wrapping_add(off[i]) as f32;
-                                out[i] *= (sum * variance.unit + sigma[i] * sigma[i]).sqrt();
-                            }
+                    }
+                    Some(variance) => {
+                        let (f, row) = tile.variance_row(t, read);
+                        let sums = &tile.variances[row * tile.width + column..][..LANES];
+                        let off = &variance.taken_off[f][column..][..LANES];
+                        for i in 0..LANES {
+                            // the true sum is below 2^32
+                            let sum = (sums[i] as u32).wrapping_add(off[i]) as f32;
+                            out[i] = normals[i] * (sum * variance.unit + sigma[i] * sigma[i]).sqrt();
                         }
                     }
                 }

@@ -2,7 +2,7 @@
 //! reads. See [`super::lookup`].
 
 use super::avx512::{CONVERTED, EXACT, NOISY, WITHIN};
-use super::deviations::Deviates;
+use super::deviations::{Deviates, one_slice_counter, read_index};
 use super::digits::Of;
 use super::lookup::{Columns, Lookup, SET};
 use super::normal512::{Keys, normals};
@@ -79,6 +79,52 @@ pub(super) unsafe fn lookup_group(
         column += n;
     }
     clips
+}
+
+/// Repeats a block for each of `N` columns with `j` as a constant.
+///
+/// PERF: a loop would keep its registers in memory, since the compiler does not unroll long bodies.
+macro_rules! unrolled {
+    ($n:ident, $j:ident, $body:block) => {
+        if $n > 0 {
+            const $j: usize = 0;
+            $body
+        }
+        if $n > 1 {
+            const $j: usize = 1;
+            $body
+        }
+        if $n > 2 {
+            const $j: usize = 2;
+            $body
+        }
+        if $n > 3 {
+            const $j: usize = 3;
+            $body
+        }
+    };
+}
+
+/// The upper halves of products of 16 bits.
+///
+/// PERF: the compiler takes the intrinsic apart and widens it.
+#[inline]
+#[target_feature(
+    enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq,gfni,popcnt,bmi1,bmi2"
+)]
+fn high_products(a: __m512i, b: __m512i) -> __m512i {
+    let product: __m512i;
+    // SAFETY: registers only.
+    unsafe {
+        std::arch::asm!(
+            "vpmulhuw {product}, {a}, {b}",
+            product = lateout(zmm_reg) product,
+            a = in(zmm_reg) a,
+            b = in(zmm_reg) b,
+            options(pure, nomem, nostack, preserves_flags),
+        );
+    }
+    product
 }
 
 /// What all columns of a read have in common.
@@ -337,11 +383,12 @@ impl Run<'_> {
                             *sums = _mm512_add_epi8(*sums, _mm512_permutexvar_epi8(x, table));
                         }
                     }
-                    for j in 0..N {
-                        let negative = block.gains[f * block.width + column + j] < 0;
+                    let signs = block.gains.as_ptr().add(f * block.width + column);
+                    unrolled!(N, J, {
+                        let negative = *signs.add(J) < 0;
                         let codes = _mm512_load_si512(codes.add(usize::from(negative) * SET).cast());
-                        added[j] = _mm512_add_epi8(added[j], _mm512_permutexvar_epi8(sums[j], codes));
-                    }
+                        added[J] = _mm512_add_epi8(added[J], _mm512_permutexvar_epi8(sums[J], codes));
+                    });
                     g += groups;
                     f += 1;
                 }
@@ -378,36 +425,48 @@ impl Run<'_> {
             // SAFETY: steps have an entry for each of the columns.
             unsafe {
                 let words = self.words::<N>(x, table, groups);
-                for j in 0..N {
-                    let c = column + j;
-                    let set1 = |v: &Aligned<i16>| _mm512_set1_epi16(v[c]);
+                unrolled!(N, J, {
+                    let c = column + J;
+                    let set1 = |v: &Aligned<u32>| _mm512_set1_epi32(*v.get_unchecked(c) as i32);
                     let (slope, half) = (set1(&steps.slope), set1(&steps.half));
-                    let mut codes = words[j];
-                    for (i, code) in codes.iter_mut().enumerate() {
-                        let sum = words[j][i];
-                        let scaled = _mm512_mulhi_epu16(_mm512_slli_epi16::<7>(sum), slope);
-                        *code = _mm512_srl_epi16(_mm512_add_epi16(scaled, half), shift);
-                        if steps.has_odd {
+                    let code = |sum: __m512i| {
+                        let scaled = high_products(_mm512_slli_epi16::<7>(sum), slope);
+                        let code = _mm512_srl_epi16(_mm512_add_epi16(scaled, half), shift);
+                        let code = if steps.has_odd {
                             let odd = _mm512_cmpeq_epi16_mask(sum, set1(&steps.off));
-                            *code = _mm512_mask_add_epi16(*code, odd, *code, set1(&steps.put));
-                        }
-                        if HOW != WITHIN {
-                            *code = _mm512_min_epi16(*code, set1(&steps.high));
-                            let above = _mm512_cmpgt_epi16_mask(sum, set1(&steps.ceiling));
-                            if above != 0 {
-                                // even lanes of the set stand in words[0]
-                                let there = self.there(set);
-                                let even = _pdep_u32(there[i].into(), 0x5555_5555)
-                                    | _pdep_u32(there[i + 2].into(), 0xaaaa_aaaa);
-                                clips += u64::from((above & even).count_ones());
-                            }
+                            _mm512_mask_add_epi16(code, odd, code, set1(&steps.put))
+                        } else {
+                            code
+                        };
+                        if HOW == WITHIN { code } else { _mm512_min_epi16(code, set1(&steps.high)) }
+                    };
+                    if HOW != WITHIN {
+                        let ceiling = set1(&steps.ceiling);
+                        let above = words[J].map(|sum| _mm512_cmpgt_epi16_mask(sum, ceiling));
+                        if above != [0; 2] {
+                            clips += self.clipped(set, above);
                         }
                     }
-                    self.weigh(f, c, codes, &mut worth[j]);
-                }
+                    let codes = [code(words[J][0]), code(words[J][1])];
+                    worth[J] = self.weigh(f, c, codes, worth[J]);
+                });
                 let each = SET * groups;
                 x = x.add(each);
                 table = table.add(each * N);
+            }
+        }
+        clips
+    }
+
+    /// How many of the sums above are those of reads: of even lanes, of odd lanes.
+    #[cold]
+    fn clipped(&self, set: usize, above: [__mmask32; 2]) -> u64 {
+        let there = self.there(set);
+        let mut clips = 0;
+        for (i, above) in above.into_iter().enumerate() {
+            for lane in 0..16 {
+                let both = (there[i] >> lane & 1) + (there[i + 2] >> lane & 1) * 2;
+                clips += u64::from((above >> (2 * lane) & u32::from(both)).count_ones());
             }
         }
         clips
@@ -421,23 +480,25 @@ impl Run<'_> {
     #[target_feature(
         enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq,gfni,popcnt,bmi1,bmi2"
     )]
-    unsafe fn weigh(&self, f: usize, column: usize, codes: [__m512i; 2], worth: &mut __m512i) {
-        let gain = self.block.gains[f * self.block.width + column];
+    unsafe fn weigh(&self, f: usize, column: usize, codes: [__m512i; 2], worth: __m512i) -> __m512i {
+        let mut worth = worth;
         let gains = self.lookup.lanes.gains.as_ptr().cast::<__m512i>();
-        // SAFETY: four registers of gains.
+        // SAFETY: four registers of gains; gains of the block have an entry for each of the columns.
         unsafe {
+            let gain = *self.block.gains.get_unchecked(f * self.block.width + column);
             let gains = gains.add(if gain < 0 { 2 } else { 0 });
             if gain == 1 || gain == -1 {
-                super::avx512::dot_pairs(worth, codes[0], _mm512_load_si512(gains));
-                super::avx512::dot_pairs(worth, codes[1], _mm512_load_si512(gains.add(1)));
+                super::avx512::dot_pairs(&mut worth, codes[0], _mm512_load_si512(gains));
+                super::avx512::dot_pairs(&mut worth, codes[1], _mm512_load_si512(gains.add(1)));
             } else {
                 let mut sum = _mm512_setzero_si512();
                 super::avx512::dot_pairs(&mut sum, codes[0], _mm512_load_si512(gains));
                 super::avx512::dot_pairs(&mut sum, codes[1], _mm512_load_si512(gains.add(1)));
                 let by = _mm512_set1_epi32(gain.abs());
-                *worth = _mm512_add_epi32(*worth, _mm512_mullo_epi32(sum, by));
+                worth = _mm512_add_epi32(worth, _mm512_mullo_epi32(sum, by));
             }
         }
+        worth
     }
 
     /// Codes of sums in floating point, or sums passed on.
@@ -464,7 +525,7 @@ impl Run<'_> {
             let groups = block.rows[f].div_ceil(lookup.together);
             // SAFETY: see the caller.
             unsafe {
-                let mut sums: [[__m512i; 4]; N] = if BYTES {
+                let sums: [[__m512i; 4]; N] = if BYTES {
                     let low = _mm512_set1_epi32(0xffff);
                     self.words::<N>(x, table, groups).map(|[even, odd]| {
                         [
@@ -477,42 +538,42 @@ impl Run<'_> {
                 } else {
                     Self::longs::<N>(x, table, groups)
                 };
-                for j in 0..N {
-                    let c = column + j;
+                unrolled!(N, J, {
+                    let c = column + J;
                     if HOW == EXACT {
-                        self.pass(f, c, sums[j], &mut worth[j]);
-                        continue;
-                    }
-                    let at = converters[j];
-                    let deviations = match &self.deviates {
-                        Some(noisy) if HOW == NOISY => self.deviations(noisy, set, f, c, &there),
-                        _ => [_mm512_setzero_ps(); 4],
-                    };
-                    for i in 0..4 {
-                        let sum = _mm512_cvtepi32_ps(sums[j][i]);
-                        let value = if HOW == NOISY {
-                            // the product is exact (a power of two), so fusing it with the addition changes nothing
-                            let level = _mm512_fmadd_ps(sum, _mm512_set1_ps(at.scale), deviations[i]);
-                            _mm512_mul_ps(level, _mm512_set1_ps(at.inverse))
-                        } else {
-                            _mm512_mul_ps(sum, _mm512_set1_ps(at.factor))
+                        worth[J] = self.pass(f, c, sums[J], worth[J]);
+                    } else {
+                        let at = &converters[J];
+                        let deviations = match &self.deviates {
+                            Some(noisy) if HOW == NOISY => self.deviations(noisy, set, f, c, &there),
+                            _ => [_mm512_setzero_ps(); 4],
                         };
-                        let mut within = value;
-                        if HOW != WITHIN {
-                            within = _mm512_max_ps(within, _mm512_set1_ps(at.floor));
-                            within = _mm512_min_ps(within, _mm512_set1_ps(at.ceiling));
+                        let mut code = |i: usize| {
+                            let sum = _mm512_cvtepi32_ps(sums[J][i]);
+                            let value = if HOW == NOISY {
+                                // the product is exact (a power of two), so fusing it with the addition changes nothing
+                                let level = _mm512_fmadd_ps(sum, _mm512_set1_ps(at.scale), deviations[i]);
+                                _mm512_mul_ps(level, _mm512_set1_ps(at.inverse))
+                            } else {
+                                _mm512_mul_ps(sum, _mm512_set1_ps(at.factor))
+                            };
+                            if HOW == WITHIN {
+                                return _mm512_cvtps_epi32(value);
+                            }
+                            let within = _mm512_max_ps(value, _mm512_set1_ps(at.floor));
+                            let within = _mm512_min_ps(within, _mm512_set1_ps(at.ceiling));
                             let clipped = _mm512_mask_cmpneq_ps_mask(there[i], within, value);
                             clips += u64::from(clipped.count_ones());
-                        }
-                        sums[j][i] = _mm512_cvtps_epi32(within);
+                            _mm512_cvtps_epi32(within)
+                        };
+                        let (c0, c1, c2, c3) = (code(0), code(1), code(2), code(3));
+                        let codes = [
+                            _mm512_mask_mov_epi16(c0, 0xaaaa_aaaa, _mm512_slli_epi32::<16>(c2)),
+                            _mm512_mask_mov_epi16(c1, 0xaaaa_aaaa, _mm512_slli_epi32::<16>(c3)),
+                        ];
+                        worth[J] = self.weigh(f, c, codes, worth[J]);
                     }
-                    let [c0, c1, c2, c3] = sums[j];
-                    let codes = [
-                        _mm512_mask_mov_epi16(c0, 0xaaaa_aaaa, _mm512_slli_epi32::<16>(c2)),
-                        _mm512_mask_mov_epi16(c1, 0xaaaa_aaaa, _mm512_slli_epi32::<16>(c3)),
-                    ];
-                    self.weigh(f, c, codes, &mut worth[j]);
-                }
+                });
                 let each = SET * groups;
                 x = x.add(if BYTES { each } else { 4 * each });
                 table = table.add(each * N);
@@ -529,7 +590,8 @@ impl Run<'_> {
     #[target_feature(
         enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq,gfni,popcnt,bmi1,bmi2"
     )]
-    unsafe fn pass(&self, f: usize, column: usize, sums: [__m512i; 4], worth: &mut __m512i) {
+    unsafe fn pass(&self, f: usize, column: usize, sums: [__m512i; 4], worth: __m512i) -> __m512i {
+        let mut worth = worth;
         let gain = _mm512_set1_epi32(self.block.gains[f * self.block.width + column]);
         let gains = self.lookup.lanes.gains.as_ptr().cast::<__m512i>();
         for (i, sum) in sums.into_iter().enumerate() {
@@ -537,8 +599,9 @@ impl Run<'_> {
             let gains = unsafe { _mm512_load_si512(gains.add(i % 2)) };
             let low = if i < 2 { _mm512_slli_epi32::<16>(gains) } else { gains };
             let slice = _mm512_mullo_epi32(_mm512_srai_epi32::<16>(low), gain);
-            *worth = _mm512_add_epi32(*worth, _mm512_mullo_epi32(sum, slice));
+            worth = _mm512_add_epi32(worth, _mm512_mullo_epi32(sum, slice));
         }
+        worth
     }
 
     /// What the conversions of a set deviate by, in levels.
@@ -567,16 +630,20 @@ impl Run<'_> {
         let first = (set * lanes.vectors()) as u32;
         let draw =
             _mm512_add_epi32(vector, _mm512_set1_epi32(deviates.first_draw.wrapping_add(first) as i32));
-        let read = super::deviations::read_index(slices, f, 0);
-        let quad = _mm512_add_epi32(four, _mm512_set1_epi32((read / 4) as i32));
-        let counter = _mm512_add_epi32(
-            _mm512_mullo_epi32(quad, _mm512_set1_epi32(block.width as i32)),
-            _mm512_set1_epi32(column as i32),
-        );
+        let counter = if slices == 1 {
+            _mm512_set1_epi32(one_slice_counter(block.width, f, column) as i32)
+        } else {
+            let read = read_index(slices, f, 0);
+            let quad = _mm512_add_epi32(four, _mm512_set1_epi32((read / 4) as i32));
+            _mm512_add_epi32(
+                _mm512_mullo_epi32(quad, _mm512_set1_epi32(block.width as i32)),
+                _mm512_set1_epi32(column as i32),
+            )
+        };
         let mut normal = normals(&noisy.keys, counter, draw, deviates.place());
         if slices == 1 {
-            // fragments come in fours then
-            normal[0] = normal[read % 4];
+            // four panels share a counter then
+            normal[0] = normal[column / Block::PANEL % 4];
         }
         let sigma = deviates.sigma[column];
         for (i, normal) in normal.iter_mut().enumerate() {

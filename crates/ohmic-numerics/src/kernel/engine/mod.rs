@@ -41,7 +41,7 @@ mod staircase;
 mod statistics;
 
 pub use aligned::Aligned;
-pub use deviations::{Deviates, Variance, read_index};
+pub use deviations::{Deviates, Variance, deviate_number};
 pub use digits::{DigitRows, Digits, Layout, Values, Vectors};
 pub use pack::{Block, BlockSource, Negative, Slice, Unfit};
 

@@ -73,17 +73,18 @@ pub(super) fn normals(keys: &Keys, counter: __m512i, draw: __m512i, place: [u32;
 )]
 pub(super) unsafe fn deviations(tile: Tile<'_>, out: &mut [f32]) {
     let Tile { deviates, reads, first, count, width, .. } = tile;
+    let (fours, panels) = tile.counters();
     let keys = Keys::new(deviates.noise.key());
     let place = deviates.place();
     let index = _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
-    let all = out.len() / (4 * Block::PANEL);
+    let all = tile.vectors * fours * panels;
     // vector, four of reads, panel
     let mut then = (0, 0, 0);
-    let next = |(t, quad, panel): (usize, usize, usize)| {
-        if panel + 1 < count {
-            (t, quad, panel + 1)
-        } else if 4 * (quad + 1) < reads {
-            (t, quad + 1, 0)
+    let next = |(t, four, panel): (usize, usize, usize)| {
+        if panel + 1 < panels {
+            (t, four, panel + 1)
+        } else if four + 1 < fours {
+            (t, four + 1, 0)
         } else {
             (t + 1, 0, 0)
         }
@@ -93,29 +94,30 @@ pub(super) unsafe fn deviations(tile: Tile<'_>, out: &mut [f32]) {
     for part in (0..all).step_by(PART) {
         let n = PART.min(all - part);
         for drawn in &mut drawn[..n] {
-            let (t, quad, panel) = then;
-            let counter = (quad * width + (first + panel) * Block::PANEL) as u32;
-            let counter = _mm512_add_epi32(index, _mm512_set1_epi32(counter as i32));
+            let (t, four, panel) = then;
+            let counter = _mm512_add_epi32(index, _mm512_set1_epi32(tile.counter(four, panel) as i32));
             let draw = _mm512_set1_epi32(deviates.first_draw.wrapping_add(t as u32) as i32);
             *drawn = words(&keys, counter, draw, place);
             then = next(then);
         }
         for words in &drawn[..n] {
-            let (t, quad, panel) = at;
-            let column = (first + panel) * Block::PANEL;
+            let (t, four, panel) = at;
             // SAFETY: the same features; sigmas and variances have an entry for all columns, `out` holds
             // `count` panels for each read.
             unsafe {
-                let out = out.as_mut_ptr().add(((t * reads + 4 * quad) * count + panel) * Block::PANEL);
-                let sigma = _mm512_loadu_ps(deviates.sigma.as_ptr().add(column));
                 for half in 0..2 {
                     let (a, b) = box_muller(words[2 * half], words[2 * half + 1]);
                     for (j, normal) in [a, b].into_iter().enumerate() {
-                        let j = 2 * half + j;
+                        let (read, panel) = tile.target(four, panel, 2 * half + j);
+                        if panel >= count {
+                            break;
+                        }
+                        let column = (first + panel) * Block::PANEL;
+                        let sigma = _mm512_loadu_ps(deviates.sigma.as_ptr().add(column));
                         let std = match deviates.variance {
                             None => sigma,
                             Some(variance) => {
-                                let (f, row) = tile.variance_row(t, 4 * quad + j);
+                                let (f, row) = tile.variance_row(t, read);
                                 let sums = tile.variances.as_ptr().add(row * width + column);
                                 let off = variance.taken_off.get_unchecked(f).as_ptr().add(column);
                                 let sums = _mm512_add_epi32(
@@ -127,7 +129,8 @@ pub(super) unsafe fn deviations(tile: Tile<'_>, out: &mut [f32]) {
                                 _mm512_sqrt_ps(_mm512_add_ps(read, _mm512_mul_ps(sigma, sigma)))
                             }
                         };
-                        _mm512_storeu_ps(out.add(j * count * Block::PANEL), _mm512_mul_ps(normal, std));
+                        let to = out.as_mut_ptr().add(((t * reads + read) * count + panel) * Block::PANEL);
+                        _mm512_storeu_ps(to, _mm512_mul_ps(normal, std));
                     }
                 }
             }

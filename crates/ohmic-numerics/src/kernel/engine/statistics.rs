@@ -4,6 +4,7 @@
 //! All is deterministic, so a bound that holds once holds always; each is what a perfect source breaks once in
 //! 10⁴ (Kolmogorov) to 10⁶ (the others) choices of seeds.
 
+use super::deviations::{read_index, reads};
 use super::*;
 use crate::kernel::{Digit, DigitPart, Level};
 use crate::noise::quad_normals;
@@ -381,7 +382,7 @@ fn every_level_draws_the_same_bits() {
                 let at = Address { seed: 9, layer: 2, block: 3, first_draw: u32::MAX - 20 };
                 let mut unit = Aligned::default();
                 shape.fill(Level::Scalar, &block, at, first, &mut unit);
-                let reads = read_index(slices, fragments, 0).next_multiple_of(4);
+                let reads = reads(slices, fragments);
                 for (i, (got, unit)) in want.iter().zip(&*unit).enumerate() {
                     let (slot, lane) = (i / Block::PANEL, i % Block::PANEL);
                     let (vector, read, panel) =
