@@ -57,7 +57,14 @@ impl std::fmt::Debug for Case {
     }
 }
 
-/// Cases of which at least one name part is in the name.
+impl Case {
+    /// Whether a text is the case's name, or a part of it and the name of none.
+    fn is_meant_by(&self, text: &str) -> bool {
+        self.name == text || (self.name.contains(text) && CASES.iter().all(|case| case.name != text))
+    }
+}
+
+/// Cases of which at least one name part is in the name; a whole name means that case alone.
 pub(crate) fn select(parts: &[String]) -> Result<Vec<&'static Case>, Error> {
     for part in parts {
         if !CASES.iter().any(|case| case.name.contains(part.as_str())) {
@@ -66,8 +73,7 @@ pub(crate) fn select(parts: &[String]) -> Result<Vec<&'static Case>, Error> {
             return Err(Error::UnknownCase { name: part.clone(), nearest: nearest.unwrap_or("mvm.exact") });
         }
     }
-    let wanted =
-        |case: &&Case| parts.is_empty() || parts.iter().any(|part| case.name.contains(part.as_str()));
+    let wanted = |case: &&Case| parts.is_empty() || parts.iter().any(|part| case.is_meant_by(part));
     Ok(CASES.iter().filter(wanted).collect())
 }
 
