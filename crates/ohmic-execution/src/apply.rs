@@ -93,7 +93,7 @@ pub(crate) fn apply(
     let each = input.shape.len();
     let by_output = positions > 1 || multiply.by_output();
     // enough vectors to make the work on the matrix worth it
-    let vectors = (ACCUMULATOR_BYTES / 8 / n.max(1)).clamp(TILE / 5, TILE);
+    let vectors = (ACCUMULATOR_BYTES / 8 / n.max(1)).clamp(TILE / 4, TILE);
     let together = (vectors / positions).max(1);
     for sample in (0..input.batch).step_by(together) {
         let samples = (sample, together.min(input.batch - sample));

@@ -162,7 +162,7 @@ pub(crate) fn program(
     LayerProgram {
         digits: slices.iter().map(|s| s.digit).collect(),
         slices: design.slices.clone(),
-        layout: Layout::new(engine.unwrap_or(Engine::Dot16), &plan.fragments),
+        layout: Layout::new(engine.unwrap_or(Engine::Plain), &plan.fragments),
         skipping,
         blocks,
         ranges,
@@ -398,7 +398,7 @@ pub(crate) fn exact_program(layer: &QuantizedMvm) -> LayerProgram {
     LayerProgram {
         digits: kernel.iter().map(|s| s.digit).collect(),
         slices,
-        layout: Layout::new(engine.unwrap_or(Engine::Dot16), std::slice::from_ref(&whole)),
+        layout: Layout::new(engine.unwrap_or(Engine::Plain), std::slice::from_ref(&whole)),
         skipping: Skipping::None,
         blocks,
         ranges: vec![None],

@@ -6,7 +6,7 @@
 //! (`docs/physics`, fixed-point analog sums).
 
 use ohmic_hardware::dac::{InputSlice, Part, Skipping};
-use ohmic_numerics::kernel::engine::{Block, Engine, Layout, Slice, Variance};
+use ohmic_numerics::kernel::engine::{Block, Layout, Slice, Variance};
 use ohmic_numerics::kernel::{Digit, DigitPart, PackedI16};
 use ohmic_numerics::{Mat, Uniform};
 use std::ops::Range;
@@ -117,11 +117,6 @@ pub(crate) fn kernel_slice(slice: &InputSlice) -> Slice {
 }
 
 impl LayerProgram {
-    /// Whether sums are looked up: totals come column by column then.
-    pub(crate) fn is_lookup(&self) -> bool {
-        matches!(self.layout.engine(), Engine::Table8 | Engine::Table16)
-    }
-
     /// Levels per unit of the sums.
     pub(crate) fn scale(&self) -> f32 {
         (-f64::from(self.fraction_bits)).exp2() as f32

@@ -20,11 +20,11 @@ pub(crate) struct Scratch {
     pub(crate) offsets: Vec<u32>,
 }
 
-/// Most vectors of a tile: whole tiles of every engine's.
-pub(crate) const TILE: usize = 240;
+/// Most vectors of a tile: whole sets of every engine's.
+pub(crate) const TILE: usize = 256;
 
-/// Digits that a tile of vectors may take, in bytes, and deviations of 64 columns: parts of a second-level
-/// cache.
+/// Digits that a tile of vectors may take, in bytes, and deviations of 64 columns where they are kept: parts of
+/// a second-level cache.
 const DIGIT_BYTES: usize = 768 << 10;
 const DEVIATION_BYTES: usize = 512 << 10;
 
@@ -64,15 +64,13 @@ pub(crate) type Answer<'a> = Accumulators<'a>;
 /// Vectors that are read together.
 fn tile(program: &LayerProgram, noisy: bool) -> usize {
     let slices = program.slices.len();
-    let lanes = if program.is_lookup() { slices.next_power_of_two().max(4) } else { slices };
-    let mut most = DIGIT_BYTES / (program.layout.bytes_a_read() * lanes).max(1);
-    if noisy && !program.is_lookup() {
+    let mut most = DIGIT_BYTES / (program.layout.bytes_a_read() * slices).max(1);
+    if noisy && !program.layout.by_column() {
         let fragments = program.blocks.iter().map(|b| b.fragments.len()).max().unwrap_or(1);
         most = most.min(DEVIATION_BYTES / (4 * 64 * fragments * slices));
     }
     let most = most.clamp(16, TILE);
-    // whole sets of reads, whole tiles of dot products
-    if most >= 48 { most / 48 * 48 } else { most / 16 * 16 }
+    if most >= 64 { most / 64 * 64 } else { most / 16 * 16 }
 }
 
 fn multiply_tile(

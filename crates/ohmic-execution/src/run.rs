@@ -169,7 +169,7 @@ impl Multiply for LayerRun<'_, '_> {
     }
 
     fn by_output(&self) -> bool {
-        self.at.chip_layer.program.as_ref().unwrap_or(&self.at.layer.exact).is_lookup()
+        self.at.chip_layer.program.as_ref().unwrap_or(&self.at.layer.exact).layout.by_column()
     }
 
     fn multiply(&mut self, part: Part<'_>, y: &mut [f64]) {

@@ -1,12 +1,110 @@
 //! Bit planes for AVX-512.
 
-use super::avx512::{CONVERTED, Converters, EXACT, NOISY, convert, weigh};
+use super::convert512::{CONVERTED, EXACT, NOISY};
 use super::deviations::{read_index, reads};
 use super::digits::Of;
 use super::pack::Packed;
 use super::{Block, DigitRows};
 use crate::kernel::{Digit, DigitPart};
 use std::arch::x86_64::*;
+
+/// Where the columns of one panel find their converters.
+#[derive(Clone, Copy)]
+struct Converters {
+    factor: *const f32,
+    inverse: *const f32,
+    floor: *const f32,
+    ceiling: *const f32,
+    scale: f32,
+}
+
+impl Converters {
+    /// Those of the columns from `column` on.
+    ///
+    /// # Safety
+    /// `column + 16` columns exist, and the block has converters.
+    #[inline]
+    unsafe fn at(block: &Block, column: usize) -> Self {
+        // SAFETY: grids and factors have an entry for each column, see `Block::pack`.
+        unsafe {
+            match &block.grids {
+                Some(grids) => Self {
+                    factor: block.factors.as_ptr().add(column),
+                    inverse: grids.inverse.as_ptr().add(column),
+                    floor: grids.floor.as_ptr().add(column),
+                    ceiling: grids.ceiling.as_ptr().add(column),
+                    scale: block.scale,
+                },
+                None => {
+                    let none = std::ptr::null();
+                    Self { factor: none, inverse: none, floor: none, ceiling: none, scale: 1.0 }
+                }
+            }
+        }
+    }
+}
+
+/// Codes of sixteen sums; counts those that clip.
+///
+/// PERF: clamping before rounding (at the last value that rounds to the last code) lets one comparison
+/// tell what clipped.
+///
+/// # Safety
+/// The CPU has the features named; for [`NOISY`] sixteen deviations stand at `deviations`.
+#[inline]
+#[target_feature(
+    enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq,gfni,popcnt,bmi1,bmi2"
+)]
+unsafe fn convert<const HOW: u8>(
+    sum: __m512i,
+    at: Converters,
+    deviations: *const f32,
+    clips: &mut __m512i,
+) -> __m512i {
+    if HOW == EXACT {
+        return sum;
+    }
+    // SAFETY: see `Converters::at` and above.
+    unsafe {
+        let sum = _mm512_cvtepi32_ps(sum);
+        let value = if HOW == NOISY {
+            // the product is exact (a power of two), so fusing it with the addition changes nothing
+            let level = _mm512_fmadd_ps(sum, _mm512_set1_ps(at.scale), _mm512_loadu_ps(deviations));
+            _mm512_mul_ps(level, _mm512_loadu_ps(at.inverse))
+        } else {
+            _mm512_mul_ps(sum, _mm512_loadu_ps(at.factor))
+        };
+        let within =
+            _mm512_min_ps(_mm512_max_ps(value, _mm512_loadu_ps(at.floor)), _mm512_loadu_ps(at.ceiling));
+        let clipped = _mm512_cmpneq_ps_mask(within, value);
+        // PERF: the compiler would widen the mask to a register first
+        std::arch::asm!(
+            "vpaddd {clips}{{{clipped}}}, {clips}, {one}",
+            clips = inout(zmm_reg) *clips,
+            clipped = in(kreg) clipped,
+            one = in(zmm_reg) _mm512_set1_epi32(1),
+            options(pure, nomem, nostack, preserves_flags),
+        );
+        _mm512_cvtps_epi32(within)
+    }
+}
+
+/// `total + gain · code` in 16 bits each, shifted and signed as the slice wants; exact sums in 32 bits.
+///
+/// # Safety
+/// The CPU has the features named.
+#[inline]
+#[target_feature(
+    enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq,gfni,popcnt,bmi1,bmi2"
+)]
+unsafe fn weigh<const HOW: u8>(code: __m512i, gain: __m512i) -> __m512i {
+    if HOW == EXACT {
+        _mm512_mullo_epi32(code, gain)
+    } else {
+        // a gain stands in the lower half of its lane, nothing in the upper
+        _mm512_madd_epi16(code, gain)
+    }
+}
 
 /// For each slice the bits of up to 64 bytes.
 ///

@@ -54,7 +54,8 @@ fn corpus() -> Vec<Case> {
         (twos, (-128, 127)),
         (one_bit(12), (0, 4095)),
     ];
-    let shapes: [(&[usize], usize, usize); 11] = [
+    let shapes: [(&[usize], usize, usize); 12] = [
+        (&[12, 7], 9, 141),
         (&[1], 1, 1),
         (&[128], 40, 7),
         (&[8, 8, 8, 8, 8], 64, 5),

@@ -153,7 +153,7 @@ impl Deviates<'_> {
             variances,
         };
         #[cfg(target_arch = "x86_64")]
-        if level == Level::Avx512 {
+        if level == Level::Avx512 && slices > 1 {
             // SAFETY: `level` reports AVX-512 only where all the features of the function are there; variances
             // and sigmas have an entry for all columns, `check` has seen to it.
             unsafe { super::normal512::deviations(tile, out) };
@@ -182,26 +182,14 @@ pub(super) fn read_index(slices: usize, fragment: usize, slice: usize) -> usize 
 }
 
 /// Which of the deviates of a vector is that of a fragment, slice and column of a block that is `width` columns
-/// wide, panels rounded up. Four share a counter: four slices, or four panels if there is one slice.
+/// wide, panels rounded up. Four in a row share a counter: slices, or neighbouring columns if there is one slice.
 pub fn deviate_number(slices: usize, width: usize, (fragment, slice): (usize, usize), column: usize) -> u32 {
-    let (counter, of) = if slices == 1 {
-        (one_slice_counter(width, fragment, column), column % GROUP / Block::PANEL)
-    } else {
-        let read = read_index(slices, fragment, slice);
-        (read / 4 * width + column, read % 4)
-    };
-    (4 * counter + of) as u32
+    let read = read_index(slices, fragment, slice);
+    let number = if slices == 1 { read * width + column } else { 4 * (read / 4 * width + column) + read % 4 };
+    number as u32
 }
 
-/// Columns of four panels.
-const GROUP: usize = 4 * Block::PANEL;
-
-/// The counter of a fragment and column if there is one slice.
-pub(super) fn one_slice_counter(width: usize, fragment: usize, column: usize) -> usize {
-    (fragment * width.div_ceil(GROUP) + column / GROUP) * Block::PANEL + column % Block::PANEL
-}
-
-/// Reads of a vector, rounded up to fours if four slices share a counter.
+/// Reads of a vector.
 pub(super) fn reads(slices: usize, fragments: usize) -> usize {
     read_index(slices, fragments, 0)
 }
@@ -222,28 +210,16 @@ pub(super) struct Tile<'a> {
 }
 
 impl Tile<'_> {
-    /// Counters of a lane and vector: fours of reads (or reads), and panels that do not share one.
+    /// Standard deviation of a read of a vector and column.
     #[inline(always)]
-    pub(super) fn counters(&self) -> (usize, usize) {
-        if self.slices == 1 { (self.reads, 1) } else { (self.reads / 4, self.count) }
-    }
-
-    /// The counter of lane 0.
-    #[inline(always)]
-    pub(super) fn counter(&self, four: usize, panel: usize) -> u32 {
-        let column = (self.first + panel) * Block::PANEL;
-        let counter = if self.slices == 1 {
-            one_slice_counter(self.width, four, column)
-        } else {
-            four * self.width + column
-        };
-        counter as u32
-    }
-
-    /// Read and panel of one of the four deviates of a counter; there may be fewer.
-    #[inline(always)]
-    pub(super) fn target(&self, four: usize, panel: usize, j: usize) -> (usize, usize) {
-        if self.slices == 1 { (four, j) } else { (4 * four + j, panel) }
+    fn std(&self, vector: usize, read: usize, column: usize) -> f32 {
+        let sigma = self.deviates.sigma[column];
+        let Some(variance) = self.deviates.variance else { return sigma };
+        let (f, row) = self.variance_row(vector, read);
+        // the true sum is below 2^32
+        let sum = (self.variances[row * self.width + column] as u32)
+            .wrapping_add(variance.taken_off[f][column]) as f32;
+        (sum * variance.unit + sigma * sigma).sqrt()
     }
 
     /// Fragment of a read, and its row in the variances; those of the last where there is none.
@@ -264,61 +240,61 @@ fn deviations_body(tile: Tile<'_>, out: &mut [f32]) {
     const LANES: usize = Block::PANEL;
     let deviates = tile.deviates;
     let (key, place) = (deviates.noise.key(), deviates.place());
-    let (fours, panels) = tile.counters();
-    for (t, out) in out.chunks_exact_mut(tile.reads * tile.count * LANES).enumerate() {
+    let each = tile.count * LANES;
+    let start = tile.first * LANES;
+    let lanes: [u32; LANES] = std::array::from_fn(|l| l as u32);
+    for (t, out) in out.chunks_exact_mut(tile.reads * each).enumerate() {
         let draw = deviates.first_draw.wrapping_add(t as u32);
-        for (four, panel) in (0..fours).flat_map(|four| (0..panels).map(move |panel| (four, panel))) {
-            let first = tile.counter(four, panel);
-            let mut c0: [u32; LANES] = std::array::from_fn(|l| first.wrapping_add(l as u32));
-            let mut c1 = [draw; LANES];
-            let mut c2 = [place[0]; LANES];
-            let mut c3 = [place[1]; LANES];
-            let (mut k0, mut k1) = (key[0], key[1]);
-            for _ in 0..10 {
-                for i in 0..LANES {
-                    let p0 = u64::from(c0[i]) * 0xD251_1F53;
-                    let p1 = u64::from(c2[i]) * 0xCD9E_8D57;
-                    c0[i] = (p1 >> 32) as u32 ^ c1[i] ^ k0;
-                    c1[i] = p1 as u32;
-                    c2[i] = (p0 >> 32) as u32 ^ c3[i] ^ k1;
-                    c3[i] = p0 as u32;
-                }
-                k0 = k0.wrapping_add(0x9E37_79B9);
-                k1 = k1.wrapping_add(0xBB67_AE85);
-            }
-            let mut normals = [[0f32; LANES]; 4];
-            for i in 0..LANES {
-                let four = quad_normals([c0[i], c1[i], c2[i], c3[i]]);
-                for (normals, normal) in normals.iter_mut().zip(four) {
-                    normals[i] = normal;
+        let drawn = |first: usize| sixteen_times_four(key, lanes.map(|l| l + first as u32), draw, place);
+        if tile.slices == 1 {
+            for (read, out) in out.chunks_exact_mut(each).enumerate() {
+                let normals = drawn((read * tile.width + start) / 4);
+                for (i, out) in out.iter_mut().enumerate() {
+                    *out = normals[i % 4][i / 4] * tile.std(t, read, start + i);
                 }
             }
-            for (j, normals) in normals.iter().enumerate() {
-                let (read, panel) = tile.target(four, panel, j);
-                if panel >= tile.count {
-                    break;
-                }
-                let column = (tile.first + panel) * LANES;
-                let sigma = &deviates.sigma[column..][..LANES];
-                let out = &mut out[(read * tile.count + panel) * LANES..][..LANES];
-                match deviates.variance {
-                    None => {
-                        for i in 0..LANES {
-                            out[i] = normals[i] * sigma[i];
-                        }
-                    }
-                    Some(variance) => {
-                        let (f, row) = tile.variance_row(t, read);
-                        let sums = &tile.variances[row * tile.width + column..][..LANES];
-                        let off = &variance.taken_off[f][column..][..LANES];
-                        for i in 0..LANES {
-                            // the true sum is below 2^32
-                            let sum = (sums[i] as u32).wrapping_add(off[i]) as f32;
-                            out[i] = normals[i] * (sum * variance.unit + sigma[i] * sigma[i]).sqrt();
-                        }
+            continue;
+        }
+        for (four, out) in out.chunks_exact_mut(4 * each).enumerate() {
+            for panel in 0..tile.count {
+                let column = start + panel * LANES;
+                let normals = drawn(four * tile.width + column);
+                for (j, normals) in normals.iter().enumerate() {
+                    let out = &mut out[j * each + panel * LANES..][..LANES];
+                    for i in 0..LANES {
+                        out[i] = normals[i] * tile.std(t, 4 * four + j, column + i);
                     }
                 }
             }
         }
     }
+}
+
+/// Four normal deviates for each of sixteen counters.
+#[inline(always)]
+fn sixteen_times_four(key: [u32; 2], counters: [u32; 16], draw: u32, place: [u32; 2]) -> [[f32; 16]; 4] {
+    const LANES: usize = 16;
+    let (mut c0, mut c1) = (counters, [draw; LANES]);
+    let (mut c2, mut c3) = ([place[0]; LANES], [place[1]; LANES]);
+    let (mut k0, mut k1) = (key[0], key[1]);
+    for _ in 0..10 {
+        for i in 0..LANES {
+            let p0 = u64::from(c0[i]) * 0xD251_1F53;
+            let p1 = u64::from(c2[i]) * 0xCD9E_8D57;
+            c0[i] = (p1 >> 32) as u32 ^ c1[i] ^ k0;
+            c1[i] = p1 as u32;
+            c2[i] = (p0 >> 32) as u32 ^ c3[i] ^ k1;
+            c3[i] = p0 as u32;
+        }
+        k0 = k0.wrapping_add(0x9E37_79B9);
+        k1 = k1.wrapping_add(0xBB67_AE85);
+    }
+    let mut normals = [[0f32; LANES]; 4];
+    for i in 0..LANES {
+        let four = quad_normals([c0[i], c1[i], c2[i], c3[i]]);
+        for (normals, normal) in normals.iter_mut().zip(four) {
+            normals[i] = normal;
+        }
+    }
+    normals
 }

@@ -1,6 +1,6 @@
 //! Input vectors cut into the digits that an engine reads: words, bytes or bits.
 
-use super::lookup::{Lanes, SET, rows_together};
+use super::lookup::{Lanes, SET};
 use super::{Aligned, Engine};
 use crate::kernel::{Digit, DigitPart, Level, level};
 use std::ops::Range;
@@ -113,6 +113,11 @@ impl Layout {
         self.engine
     }
 
+    /// Whether totals come column by column here ([`super::TotalOrder`]).
+    pub fn by_column(&self) -> bool {
+        level() == Level::Avx512 && !matches!(self.engine, Engine::Plain | Engine::Bits)
+    }
+
     pub(super) fn runs(&self) -> &[(Range<usize>, usize)] {
         &self.runs
     }
@@ -129,9 +134,9 @@ impl Layout {
         }
     }
 
-    /// Groups of rows that are looked up together.
+    /// Groups of rows that are looked up together, or steps of a dot product.
     pub(super) fn groups(&self) -> usize {
-        self.end / rows_together(self.engine)
+        self.end / self.engine.alignment()
     }
 }
 
@@ -153,6 +158,8 @@ pub(super) enum Of<'a> {
     Bits(&'a [u64]),
     /// `[set of reads][group of rows]`, see `patterns512.rs`.
     Patterns(&'a [u8]),
+    /// `[set of 64 vectors][slice][step][vector]`, see `turn512.rs`.
+    Turned(&'a [u8]),
 }
 
 impl<'a> DigitRows<'a> {
@@ -171,7 +178,8 @@ pub struct Digits {
     words: Vec<i16>,
     bytes: Vec<u8>,
     bits: Vec<u64>,
-    patterns: Aligned<u8>,
+    /// What a level of its own form reads.
+    lanes: Aligned<u8>,
     squares: Vec<i16>,
 }
 
@@ -192,59 +200,50 @@ impl Digits {
         vectors: Vectors<'a>,
     ) -> DigitRows<'a> {
         let rows = vectors.count() * slices.len();
+        let cut = |of, stride| DigitRows { of, stride, rows, slices: slices.len() };
         assert!(slices.iter().all(|s| s.bits <= 15 && s.shift < 32), "digits of at most 15 bits");
+        let Self { words, bytes, bits, lanes, .. } = self;
         match layout.engine {
             Engine::Plain | Engine::Dot16 => {
-                let stride = layout.padded;
-                self.words.resize(rows * stride, 0);
-                each_run(layout, slices, vectors, &mut self.words, stride, |part, digit, out| match part {
-                    Values::Bytes(x) => byte_words(level, x, digit, out),
-                    Values::Words(x) => crate::kernel::digits(x, digit, out),
-                });
-                DigitRows { of: Of::Words(&self.words), stride, rows, slices: slices.len() }
+                let words = word_rows(level, layout, slices, vectors, words);
+                #[cfg(target_arch = "x86_64")]
+                if level == Level::Avx512 && layout.engine == Engine::Dot16 {
+                    // SAFETY: any two bytes of a word are bytes.
+                    let bytes = unsafe { std::slice::from_raw_parts(words.as_ptr().cast(), 2 * words.len()) };
+                    let stride =
+                        turned((bytes, 2 * layout.padded), layout, slices.len(), vectors.count(), lanes);
+                    return cut(Of::Turned(lanes), stride);
+                }
+                cut(Of::Words(words), layout.padded)
             }
             Engine::Dot8 => {
-                assert!(slices.iter().all(|s| s.bits <= 8), "digits of at most 8 bits");
-                // a single slice holds all bits of its inputs
-                let whole = matches!(slices, [d] if d.shift == 0 && d.part != DigitPart::Negative);
-                if let (Values::Bytes(x), true, [(run, 0)]) = (vectors.values, whole, &layout.runs[..])
-                    && run.start == 0
-                    && vectors.stride >= layout.padded
-                {
-                    return DigitRows {
-                        of: Of::Bytes(x),
-                        stride: vectors.stride,
-                        rows,
-                        slices: slices.len(),
-                    };
+                let (bytes, stride) = byte_rows(level, layout, slices, vectors, bytes);
+                #[cfg(target_arch = "x86_64")]
+                if level == Level::Avx512 {
+                    let stride = turned((bytes, stride), layout, slices.len(), vectors.count(), lanes);
+                    return cut(Of::Turned(lanes), stride);
                 }
-                let stride = layout.padded;
-                self.bytes.resize(rows * stride, 0);
-                each_run(layout, slices, vectors, &mut self.bytes, stride, |part, digit, out| match part {
-                    Values::Bytes(x) => byte_bytes(level, x, digit, out),
-                    Values::Words(x) => word_bytes(level, x, digit, out),
-                });
-                DigitRows { of: Of::Bytes(&self.bytes), stride, rows, slices: slices.len() }
+                cut(Of::Bytes(bytes), stride)
             }
             #[cfg(target_arch = "x86_64")]
             Engine::Table16 | Engine::Table8 if level == Level::Avx512 => {
                 assert!(slices.iter().all(|s| s.bits == 1), "one-bit digits");
-                let lanes = Lanes::slices_of(slices.len());
+                let count = Lanes::slices_of(slices.len());
                 let stride = layout.groups() * super::patterns512::bytes_a_group(layout.engine);
-                let sets = vectors.count().div_ceil(SET / lanes);
-                self.patterns.resize(sets * stride);
+                let sets = vectors.count().div_ceil(SET / count);
+                lanes.resize(sets * stride);
                 // SAFETY: `level` reports AVX-512 only where all the features of the function are there; sets are
                 // those of the vectors.
-                unsafe { super::patterns512::patterns(layout, slices, lanes, vectors, &mut self.patterns) };
-                DigitRows { of: Of::Patterns(&self.patterns), stride, rows, slices: slices.len() }
+                unsafe { super::patterns512::patterns(layout, slices, count, vectors, lanes) };
+                cut(Of::Patterns(lanes), stride)
             }
             Engine::Table16 | Engine::Table8 | Engine::Bits => {
                 assert!(slices.iter().all(|s| s.bits == 1), "one-bit digits");
                 let stride = layout.padded / 64;
-                self.bits.clear();
-                self.bits.resize(rows * stride, 0);
-                cut_bits(level, layout, slices, vectors, &mut self.bits);
-                DigitRows { of: Of::Bits(&self.bits), stride, rows, slices: slices.len() }
+                bits.clear();
+                bits.resize(rows * stride, 0);
+                cut_bits(level, layout, slices, vectors, bits);
+                cut(Of::Bits(bits), stride)
             }
         }
     }
@@ -272,6 +271,69 @@ impl Digits {
         });
         &self.squares
     }
+}
+
+/// Digits as words, rows as the layout pads them.
+fn word_rows<'a>(
+    level: Level,
+    layout: &Layout,
+    slices: &[Digit],
+    vectors: Vectors<'_>,
+    words: &'a mut Vec<i16>,
+) -> &'a [i16] {
+    words.resize(vectors.count() * slices.len() * layout.padded, 0);
+    each_run(layout, slices, vectors, words, layout.padded, |part, digit, out| match part {
+        Values::Bytes(x) => byte_words(level, x, digit, out),
+        Values::Words(x) => crate::kernel::digits(x, digit, out),
+    });
+    words
+}
+
+/// Digits as bytes, and how far apart rows are.
+fn byte_rows<'a>(
+    level: Level,
+    layout: &Layout,
+    slices: &[Digit],
+    vectors: Vectors<'a>,
+    bytes: &'a mut Vec<u8>,
+) -> (&'a [u8], usize) {
+    assert!(slices.iter().all(|s| s.bits <= 8), "digits of at most 8 bits");
+    // a single slice holds all bits of its inputs
+    let whole = matches!(slices, [d] if d.shift == 0 && d.part != DigitPart::Negative);
+    if let (Values::Bytes(x), true, [(run, 0)]) = (vectors.values, whole, &layout.runs[..])
+        && run.start == 0
+        && vectors.stride >= layout.padded
+    {
+        return (x, vectors.stride);
+    }
+    bytes.resize(vectors.count() * slices.len() * layout.padded, 0);
+    each_run(layout, slices, vectors, bytes, layout.padded, |part, digit, out| match part {
+        Values::Bytes(x) => byte_bytes(level, x, digit, out),
+        Values::Words(x) => word_bytes(level, x, digit, out),
+    });
+    (bytes, layout.padded)
+}
+
+/// Turns rows of digits, so far apart in bytes; how far apart sets are.
+#[cfg(target_arch = "x86_64")]
+fn turned(
+    (bytes, stride): (&[u8], usize),
+    layout: &Layout,
+    slices: usize,
+    vectors: usize,
+    out: &mut Aligned<u8>,
+) -> usize {
+    let steps = layout.groups();
+    let set = slices * steps * 4 * super::turn512::SET;
+    out.resize(vectors.div_ceil(super::turn512::SET) * set);
+    assert!(
+        stride >= (4 * steps).next_multiple_of(64) && bytes.len() >= vectors * slices * stride,
+        "rows of whole cache lines"
+    );
+    let rows = super::turn512::Rows { bytes, stride, slices, vectors, steps };
+    // SAFETY: called where AVX-512 is in use alone; the assert gives every row, the line before every set.
+    unsafe { super::turn512::turn(rows, out) };
+    set
 }
 
 /// Calls `f` with each run of each vector, a slice, and where its digits go.

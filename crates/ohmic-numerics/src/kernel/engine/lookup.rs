@@ -4,8 +4,8 @@
 //! a register once, and every read of the column picks its own from there (the method of the four
 //! Russians). Lanes are reads, so neither narrow nor odd columns waste any.
 
-use super::pack::{BlockSource, Slice, column_extremes, largest_entry};
-use super::staircase::{Clips, Staircase};
+use super::pack::{BlockSource, Slice, largest_entry};
+use super::staircase::Staircase;
 use super::{Aligned, Engine};
 
 /// Lanes of a set: reads that go through a column together.
@@ -31,8 +31,6 @@ pub(super) struct Lookup {
     pub(super) lanes: Lanes,
     /// Conversions in short integers, if there are any.
     pub(super) staircase: Option<Staircase>,
-    /// Whether a sum without noise can clip.
-    pub(super) clips: Clips,
 }
 
 /// Cells `[column][group of rows][8]`, zeros behind the rows of a group.
@@ -62,21 +60,8 @@ impl Lookup {
             flush: if bytes { 255 / largest_entry(source, together).max(1) as usize } else { 1 },
             lanes: Lanes::of(source.slices)?,
             staircase: if bytes { Staircase::of(source) } else { None },
-            clips: clips(source),
         })
     }
-}
-
-/// Whether any sum of driven rows rounds to a code beyond the last.
-fn clips(source: &BlockSource<'_>) -> Clips {
-    let Some(grids) = source.grids else { return Clips::Never };
-    let within = source.fragments.iter().all(|rows| {
-        column_extremes(source, rows.clone()).into_iter().enumerate().all(|(c, (low, high))| {
-            let factor = grids.inverse[c] * source.scale;
-            low as f32 * factor >= grids.floor[c] && high as f32 * factor <= grids.ceiling[c]
-        })
-    });
-    if within { Clips::Never } else { Clips::Possible }
 }
 
 /// Which reads the lanes of a set are, and what their codes are worth.

@@ -1,8 +1,8 @@
 //! Look-ups for AVX-512: a register holds the sums of some rows of a column for all patterns, lanes are
 //! reads. See [`super::lookup`].
 
-use super::avx512::{CONVERTED, EXACT, NOISY, WITHIN};
-use super::deviations::{Deviates, one_slice_counter, read_index};
+use super::convert512::{CONVERTED, Converter, EXACT, NOISY, WITHIN, code, dot_pairs};
+use super::deviations::{Deviates, read_index};
 use super::digits::Of;
 use super::lookup::{Columns, Lookup, SET};
 use super::normal512::{Keys, normals};
@@ -52,7 +52,7 @@ pub(super) unsafe fn lookup_group(
     let how = match (&block.grids, &run.deviates) {
         (None, _) => EXACT,
         (Some(_), Some(_)) => NOISY,
-        (Some(_), None) if lookup.clips == Clips::Never => WITHIN,
+        (Some(_), None) if block.clips == Clips::Never => WITHIN,
         (Some(_), None) => CONVERTED,
     };
     let mut clips = 0;
@@ -147,16 +147,6 @@ struct Noisy<'a> {
     keys: Keys,
 }
 
-/// A column's converter.
-#[derive(Clone, Copy)]
-struct Converter {
-    scale: f32,
-    factor: f32,
-    inverse: f32,
-    floor: f32,
-    ceiling: f32,
-}
-
 /// Which reads of a set there are: register `j` of four holds lanes `j`, `j + 4`, `j + 8` ...
 type There = [__mmask16; 4];
 
@@ -178,7 +168,7 @@ impl Run<'_> {
         let Workspace { tables, sums, .. } = workspace;
         sums.resize(self.sets * N * 16);
         tables.resize(GROUPS.max(lookup.most_groups) * N * SET);
-        let converters: [Converter; N] = std::array::from_fn(|j| self.converter(column + j));
+        let converters: [Converter; N] = std::array::from_fn(|j| Converter::at(block, column + j));
         let fragments = block.rows.len();
         let mut clips = 0;
         let mut batch = 0..0;
@@ -248,20 +238,6 @@ impl Run<'_> {
             }
         }
         clips
-    }
-
-    fn converter(&self, column: usize) -> Converter {
-        let block = self.block;
-        match &block.grids {
-            Some(grids) => Converter {
-                scale: block.scale,
-                factor: block.factors[column],
-                inverse: grids.inverse[column],
-                floor: grids.floor[column],
-                ceiling: grids.ceiling[column],
-            },
-            None => Converter { scale: 1.0, factor: 1.0, inverse: 1.0, floor: 0.0, ceiling: 0.0 },
-        }
     }
 
     /// Which reads of a set there are.
@@ -338,7 +314,7 @@ impl Run<'_> {
                 for (j, sums) in sums.iter_mut().enumerate() {
                     let table = _mm512_load_si512(table.add((g * N + j) * SET).cast());
                     for i in 0..4 {
-                        super::avx512::dot_pairs(&mut sums[i], _mm512_permutexvar_epi16(x[i], table), ones);
+                        sums[i] = dot_pairs(sums[i], _mm512_permutexvar_epi16(x[i], table), ones);
                     }
                 }
             }
@@ -488,12 +464,12 @@ impl Run<'_> {
             let gain = *self.block.gains.get_unchecked(f * self.block.width + column);
             let gains = gains.add(if gain < 0 { 2 } else { 0 });
             if gain == 1 || gain == -1 {
-                super::avx512::dot_pairs(&mut worth, codes[0], _mm512_load_si512(gains));
-                super::avx512::dot_pairs(&mut worth, codes[1], _mm512_load_si512(gains.add(1)));
+                worth = dot_pairs(worth, codes[0], _mm512_load_si512(gains));
+                worth = dot_pairs(worth, codes[1], _mm512_load_si512(gains.add(1)));
             } else {
                 let mut sum = _mm512_setzero_si512();
-                super::avx512::dot_pairs(&mut sum, codes[0], _mm512_load_si512(gains));
-                super::avx512::dot_pairs(&mut sum, codes[1], _mm512_load_si512(gains.add(1)));
+                sum = dot_pairs(sum, codes[0], _mm512_load_si512(gains));
+                sum = dot_pairs(sum, codes[1], _mm512_load_si512(gains.add(1)));
                 let by = _mm512_set1_epi32(gain.abs());
                 worth = _mm512_add_epi32(worth, _mm512_mullo_epi32(sum, by));
             }
@@ -549,22 +525,8 @@ impl Run<'_> {
                             _ => [_mm512_setzero_ps(); 4],
                         };
                         let mut code = |i: usize| {
-                            let sum = _mm512_cvtepi32_ps(sums[J][i]);
-                            let value = if HOW == NOISY {
-                                // the product is exact (a power of two), so fusing it with the addition changes nothing
-                                let level = _mm512_fmadd_ps(sum, _mm512_set1_ps(at.scale), deviations[i]);
-                                _mm512_mul_ps(level, _mm512_set1_ps(at.inverse))
-                            } else {
-                                _mm512_mul_ps(sum, _mm512_set1_ps(at.factor))
-                            };
-                            if HOW == WITHIN {
-                                return _mm512_cvtps_epi32(value);
-                            }
-                            let within = _mm512_max_ps(value, _mm512_set1_ps(at.floor));
-                            let within = _mm512_min_ps(within, _mm512_set1_ps(at.ceiling));
-                            let clipped = _mm512_mask_cmpneq_ps_mask(there[i], within, value);
-                            clips += u64::from(clipped.count_ones());
-                            _mm512_cvtps_epi32(within)
+                            let deviations = (&raw const deviations[i]).cast();
+                            code::<HOW>(sums[J][i], at, deviations, there[i], &mut clips)
                         };
                         let (c0, c1, c2, c3) = (code(0), code(1), code(2), code(3));
                         let codes = [
@@ -631,7 +593,7 @@ impl Run<'_> {
         let draw =
             _mm512_add_epi32(vector, _mm512_set1_epi32(deviates.first_draw.wrapping_add(first) as i32));
         let counter = if slices == 1 {
-            _mm512_set1_epi32(one_slice_counter(block.width, f, column) as i32)
+            _mm512_set1_epi32(((f * block.width + column) / 4) as i32)
         } else {
             let read = read_index(slices, f, 0);
             let quad = _mm512_add_epi32(four, _mm512_set1_epi32((read / 4) as i32));
@@ -642,8 +604,8 @@ impl Run<'_> {
         };
         let mut normal = normals(&noisy.keys, counter, draw, deviates.place());
         if slices == 1 {
-            // four panels share a counter then
-            normal[0] = normal[column / Block::PANEL % 4];
+            // four columns share a counter then
+            normal[0] = normal[column % 4];
         }
         let sigma = deviates.sigma[column];
         for (i, normal) in normal.iter_mut().enumerate() {

@@ -17,13 +17,15 @@
 
 mod aligned;
 #[cfg(target_arch = "x86_64")]
-mod avx512;
-#[cfg(target_arch = "x86_64")]
 mod bits512;
 #[cfg(test)]
 mod conformance;
+#[cfg(target_arch = "x86_64")]
+mod convert512;
 mod deviations;
 mod digits;
+#[cfg(target_arch = "x86_64")]
+mod dot512;
 mod lookup;
 #[cfg(target_arch = "x86_64")]
 mod lookup512;
@@ -39,6 +41,8 @@ mod portable;
 mod staircase;
 #[cfg(test)]
 mod statistics;
+#[cfg(target_arch = "x86_64")]
+mod turn512;
 
 pub use aligned::Aligned;
 pub use deviations::{Deviates, Variance, deviate_number};
@@ -227,13 +231,14 @@ impl Block {
     ) -> (u64, TotalOrder) {
         let vectors = digits.rows / self.slices.len();
         #[cfg(target_arch = "x86_64")]
-        if let Packed::Lookup(_) = self.cells {
+        if let Packed::Lookup(_) | Packed::Turned(_) = self.cells {
             let variances = std::mem::take(&mut workspace.variances);
             let noisy = deviates.map(|deviates| (deviates, &variances[..]));
+            let turned = matches!(self.cells, Packed::Turned(_));
+            let read = if turned { dot512::dot_group } else { lookup512::lookup_group };
             // SAFETY: cells are packed like this only for a level whose features are all there; `read` has
-            // asserted the shapes that the function relies on.
-            let clips =
-                unsafe { lookup512::lookup_group(self, digits, offsets, columns, noisy, totals, workspace) };
+            // asserted the shapes that the functions rely on.
+            let clips = unsafe { read(self, digits, offsets, columns, noisy, totals, workspace) };
             workspace.variances = variances;
             return (clips, TotalOrder::ByColumn(vectors));
         }
@@ -248,10 +253,10 @@ impl Block {
         }
         #[cfg(target_arch = "x86_64")]
         if self.level == super::Level::Avx512 {
-            let read = if self.engine == Engine::Bits { bits512::bits_group } else { avx512::dot_group };
             // SAFETY: the block's level is one whose features are all there; `read` has asserted the shapes
-            // that the functions rely on.
-            return (unsafe { read(self, digits, offsets, group, deviations, totals) }, order);
+            // that the function relies on.
+            let clips = unsafe { bits512::bits_group(self, digits, offsets, group, deviations, totals) };
+            return (clips, order);
         }
         #[cfg(all(target_arch = "aarch64", target_endian = "little"))]
         if self.level == super::Level::Neon && matches!(self.engine, Engine::Dot16 | Engine::Dot8) {

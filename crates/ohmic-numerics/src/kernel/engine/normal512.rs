@@ -73,7 +73,7 @@ pub(super) fn normals(keys: &Keys, counter: __m512i, draw: __m512i, place: [u32;
 )]
 pub(super) unsafe fn deviations(tile: Tile<'_>, out: &mut [f32]) {
     let Tile { deviates, reads, first, count, width, .. } = tile;
-    let (fours, panels) = tile.counters();
+    let (fours, panels) = (reads / 4, count);
     let keys = Keys::new(deviates.noise.key());
     let place = deviates.place();
     let index = _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
@@ -95,7 +95,10 @@ pub(super) unsafe fn deviations(tile: Tile<'_>, out: &mut [f32]) {
         let n = PART.min(all - part);
         for drawn in &mut drawn[..n] {
             let (t, four, panel) = then;
-            let counter = _mm512_add_epi32(index, _mm512_set1_epi32(tile.counter(four, panel) as i32));
+            let counter = _mm512_add_epi32(
+                index,
+                _mm512_set1_epi32((four * width + (first + panel) * Block::PANEL) as i32),
+            );
             let draw = _mm512_set1_epi32(deviates.first_draw.wrapping_add(t as u32) as i32);
             *drawn = words(&keys, counter, draw, place);
             then = next(then);
@@ -108,10 +111,7 @@ pub(super) unsafe fn deviations(tile: Tile<'_>, out: &mut [f32]) {
                 for half in 0..2 {
                     let (a, b) = box_muller(words[2 * half], words[2 * half + 1]);
                     for (j, normal) in [a, b].into_iter().enumerate() {
-                        let (read, panel) = tile.target(four, panel, 2 * half + j);
-                        if panel >= count {
-                            break;
-                        }
+                        let read = 4 * four + 2 * half + j;
                         let column = (first + panel) * Block::PANEL;
                         let sigma = _mm512_loadu_ps(deviates.sigma.as_ptr().add(column));
                         let std = match deviates.variance {

@@ -1,6 +1,7 @@
 //! A block packed for an engine.
 
 use super::lookup::{Lanes, Lookup};
+use super::staircase::Clips;
 use super::{Aligned, Engine};
 use crate::MatRef;
 use crate::kernel::{Digit, DigitPart, Grids, Level, level};
@@ -61,9 +62,9 @@ pub struct Block {
     pub(super) factors: Aligned<f32>,
     pub(super) scale: f32,
     pub(super) slices: Vec<Slice>,
-    /// Whether there is one slice, and all gains are one.
-    pub(super) alike: bool,
     pub(super) cells: Packed,
+    /// Whether a sum without noise can clip.
+    pub(super) clips: Clips,
     /// What it was packed for.
     pub(super) level: Level,
 }
@@ -79,8 +80,42 @@ pub(super) enum Packed {
     Quads { cells: Aligned<i8>, bias: i32 },
     /// Columns by themselves.
     Lookup(Box<Lookup>),
+    /// The same.
+    Turned(Turned),
     /// `[fragment][panel][plane][word of 32 rows][16]`, less `bias`.
     Planes { cells: Aligned<u32>, planes: usize, bias: i32 },
+}
+
+/// `[column][step]`: four bytes less `bias`, or two words, of neighbouring rows; zeros behind a fragment.
+#[derive(Clone, Debug)]
+pub(super) struct Turned {
+    pub(super) cells: Aligned<i32>,
+    /// Rows of a step.
+    pub(super) together: usize,
+    /// Steps of a column.
+    pub(super) steps: usize,
+    /// `Σx · bias` is added to a sum.
+    pub(super) bias: i32,
+}
+
+impl Turned {
+    fn of(engine: Engine, source: &BlockSource<'_>, bias: i32) -> Self {
+        let together = engine.alignment();
+        let steps = source.fragments.iter().map(|f| f.len().div_ceil(together)).sum();
+        let mut cells = Aligned::zeros(source.cells.cols() * steps);
+        for c in 0..source.cells.cols() {
+            let mut first = 0;
+            for f in source.fragments {
+                for (i, row) in f.clone().enumerate() {
+                    let g = i32::from(source.cells[(row, c)]) - bias;
+                    let (bits, mask) = if together == 4 { (8, 0xff) } else { (16, 0xffff) };
+                    cells[c * steps + first + i / together] |= (g & mask) << (bits * (i % together));
+                }
+                first += f.len().div_ceil(together);
+            }
+        }
+        Self { cells, together, steps, bias }
+    }
 }
 
 impl Block {
@@ -145,9 +180,8 @@ impl Block {
             factors,
             scale: source.scale,
             slices: source.slices.to_vec(),
-            alike: matches!(source.slices, [slice] if slice.gain == 1)
-                && (0..source.gains.rows()).all(|f| source.gains.row(f).iter().all(|&g| g == 1)),
             cells: packed(level, engine, source, width),
+            clips: clips(source),
             level,
         })
     }
@@ -192,6 +226,23 @@ pub(super) fn fits(engine: Engine, source: &BlockSource<'_>) -> Result<(), Unfit
             }
         }
     }
+}
+
+/// Whether any sum of digits rounds to a code beyond the last.
+fn clips(source: &BlockSource<'_>) -> Clips {
+    let Some(grids) = source.grids else { return Clips::Never };
+    let of = |s: &Slice| ((1i64 << s.digit.bits) - 1, s.digit.part == DigitPart::Signed);
+    let (digit, signed) = source.slices.iter().map(of).max().unwrap_or((1, false));
+    let signed = signed || source.slices.iter().any(|s| s.digit.part == DigitPart::Signed);
+    let within = source.fragments.iter().all(|rows| {
+        column_extremes(source, rows.clone()).into_iter().enumerate().all(|(c, (low, high))| {
+            let (low, high) = if signed { (low.min(-high), high.max(-low)) } else { (low, high) };
+            let factor = grids.inverse[c] * source.scale;
+            (low * digit) as f32 * factor >= grids.floor[c]
+                && (high * digit) as f32 * factor <= grids.ceiling[c]
+        })
+    });
+    if within { Clips::Never } else { Clips::Possible }
 }
 
 /// Whether sums, codes and totals stay within their integers, whatever the inputs.
@@ -283,9 +334,13 @@ fn packed(level: Level, engine: Engine, source: &BlockSource<'_>, width: usize) 
             }
             Packed::Rows(out)
         }
+        Engine::Dot16 if level == Level::Avx512 => Packed::Turned(Turned::of(engine, source, 0)),
         Engine::Dot16 => Packed::Pairs(interleave(source, panels, 2, at)),
         Engine::Dot8 => {
             let bias = if low >= -128 && high <= 127 { 0 } else { low + 128 };
+            if level == Level::Avx512 {
+                return Packed::Turned(Turned::of(engine, source, bias));
+            }
             // columns behind the last stand for zeros too, rows behind a fragment for nothing at all
             let bytes = |row, column| (i32::from(at(row, column)) - bias) as i8;
             Packed::Quads { cells: interleave(source, panels, 4, bytes), bias }

@@ -52,7 +52,7 @@ fn group_body(
                 Packed::Rows(cells) => read.rows(cells, &mut sums),
                 Packed::Pairs(cells) => read.pairs(cells, &mut sums),
                 Packed::Quads { cells, bias } => read.quads(cells, *bias, &mut sums),
-                Packed::Lookup(_) => unreachable!("cells were packed for another level"),
+                Packed::Lookup(_) | Packed::Turned(_) => unreachable!("cells were packed for another level"),
                 Packed::Planes { cells, planes, bias } => read.planes(cells, *planes, *bias, &mut sums),
             }
             start += rows;

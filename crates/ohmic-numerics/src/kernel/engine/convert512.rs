@@ -1,0 +1,103 @@
+//! From sums to codes for AVX-512, where lanes are reads.
+
+use super::Block;
+use std::arch::x86_64::*;
+
+/// How a sum becomes a code: it is one.
+pub(super) const EXACT: u8 = 0;
+/// Converted.
+pub(super) const CONVERTED: u8 = 1;
+/// Converted with a deviation.
+pub(super) const NOISY: u8 = 2;
+/// Converted, and known not to clip.
+pub(super) const WITHIN: u8 = 3;
+
+/// A column's converter.
+#[derive(Clone, Copy)]
+pub(super) struct Converter {
+    scale: f32,
+    factor: f32,
+    inverse: f32,
+    floor: f32,
+    ceiling: f32,
+}
+
+impl Converter {
+    /// That of a column, which is there.
+    pub(super) fn at(block: &Block, column: usize) -> Self {
+        match &block.grids {
+            Some(grids) => Self {
+                scale: block.scale,
+                factor: block.factors[column],
+                inverse: grids.inverse[column],
+                floor: grids.floor[column],
+                ceiling: grids.ceiling[column],
+            },
+            None => Self { scale: 1.0, factor: 1.0, inverse: 1.0, floor: 0.0, ceiling: 0.0 },
+        }
+    }
+}
+
+/// Codes of sixteen sums; counts those that clip among the reads that are there.
+///
+/// PERF: clamping before rounding (at the last value that rounds to the last code) lets one comparison
+/// tell what clipped.
+///
+/// # Safety
+/// The CPU has the features named; for [`NOISY`] sixteen deviations stand at `deviations`.
+#[inline]
+#[target_feature(
+    enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq,gfni,popcnt,bmi1,bmi2"
+)]
+pub(super) unsafe fn code<const HOW: u8>(
+    sum: __m512i,
+    at: &Converter,
+    deviations: *const f32,
+    there: __mmask16,
+    clips: &mut u64,
+) -> __m512i {
+    if HOW == EXACT {
+        return sum;
+    }
+    let sum = _mm512_cvtepi32_ps(sum);
+    let value = if HOW == NOISY {
+        // SAFETY: see above.
+        let deviations = unsafe { _mm512_loadu_ps(deviations) };
+        // the product is exact (a power of two), so fusing it with the addition changes nothing
+        let level = _mm512_fmadd_ps(sum, _mm512_set1_ps(at.scale), deviations);
+        _mm512_mul_ps(level, _mm512_set1_ps(at.inverse))
+    } else {
+        _mm512_mul_ps(sum, _mm512_set1_ps(at.factor))
+    };
+    if HOW == WITHIN {
+        return _mm512_cvtps_epi32(value);
+    }
+    let within = _mm512_max_ps(value, _mm512_set1_ps(at.floor));
+    let within = _mm512_min_ps(within, _mm512_set1_ps(at.ceiling));
+    let clipped = _mm512_mask_cmpneq_ps_mask(there, within, value);
+    *clips += u64::from(clipped.count_ones());
+    _mm512_cvtps_epi32(within)
+}
+
+/// `sum + x · g` in pairs of 16-bit integers.
+///
+/// PERF: the compiler turns the intrinsic into a multiplication and an addition (it tunes for latency,
+/// and there are two dozen chains here); as an instruction it is half as many operations.
+#[inline]
+#[target_feature(
+    enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq,gfni,popcnt,bmi1,bmi2"
+)]
+pub(super) fn dot_pairs(sum: __m512i, x: __m512i, g: __m512i) -> __m512i {
+    let mut sum = sum;
+    // SAFETY: registers only.
+    unsafe {
+        std::arch::asm!(
+            "vpdpwssd {sum}, {x}, {g}",
+            sum = inout(zmm_reg) sum,
+            x = in(zmm_reg) x,
+            g = in(zmm_reg) g,
+            options(pure, nomem, nostack, preserves_flags),
+        );
+    }
+    sum
+}

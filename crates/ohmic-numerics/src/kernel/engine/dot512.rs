@@ -1,0 +1,406 @@
+//! Dot products for AVX-512: lanes are vectors, so neither narrow nor odd columns waste any.
+
+use super::convert512::{CONVERTED, Converter, EXACT, NOISY, WITHIN, code, dot_pairs};
+use super::deviations::{Deviates, read_index};
+use super::digits::Of;
+use super::normal512::{Keys, normals};
+use super::pack::{Packed, Turned};
+use super::staircase::Clips;
+use super::turn512::SET;
+use super::{Aligned, Block, DigitRows, Workspace};
+use std::arch::x86_64::*;
+use std::ops::Range;
+
+/// See [`super::plain::read_group`]; totals stand column by column.
+///
+/// # Safety
+/// The CPU has the features named; digits, offsets and totals as asserted by [`Block::read`].
+#[target_feature(
+    enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq,gfni,popcnt,bmi1,bmi2"
+)]
+pub(super) unsafe fn dot_group(
+    block: &Block,
+    digits: DigitRows<'_>,
+    offsets: &[usize],
+    columns: Range<usize>,
+    deviates: Option<(&Deviates<'_>, &[i32])>,
+    totals: &mut [i32],
+    workspace: &mut Workspace,
+) -> u64 {
+    let Packed::Turned(cells) = &block.cells else { unreachable!("cells were packed for another engine") };
+    let Of::Turned(x) = digits.of else { unreachable!("digits were cut for another engine") };
+    let vectors = digits.rows / block.slices.len();
+    let clips = if block.clips == Clips::Never { WITHIN } else { CONVERTED };
+    let how = match (&block.grids, &deviates) {
+        (None, _) => EXACT,
+        (Some(_), Some(_)) => NOISY,
+        (Some(_), None) => clips,
+    };
+    let run = Run {
+        block,
+        cells,
+        x,
+        stride: digits.stride,
+        start: offsets.first().copied().unwrap_or(0) / cells.together,
+        vectors,
+        deviation: deviates.map(|(d, variances)| Deviation::new(d, variances, block, vectors)),
+    };
+    macro_rules! run {
+        ($bytes:literal) => {
+            match how {
+                EXACT => run.all::<$bytes, EXACT>(columns, totals, workspace),
+                NOISY => run.all::<$bytes, NOISY>(columns, totals, workspace),
+                WITHIN => run.all::<$bytes, WITHIN>(columns, totals, workspace),
+                _ => run.all::<$bytes, CONVERTED>(columns, totals, workspace),
+            }
+        };
+    }
+    // SAFETY: see the callee.
+    unsafe { if cells.together == 4 { run!(true) } else { run!(false) } }
+}
+
+struct Run<'a> {
+    block: &'a Block,
+    cells: &'a Turned,
+    x: &'a [u8],
+    /// Bytes of a set.
+    stride: usize,
+    /// The block's first step in a row of digits.
+    start: usize,
+    vectors: usize,
+    deviation: Option<Deviation<'a>>,
+}
+
+/// Where a tile is.
+#[derive(Clone, Copy)]
+struct Place {
+    set: usize,
+    fragment: usize,
+    /// Steps of the block before the fragment.
+    before: usize,
+    steps: usize,
+}
+
+impl Run<'_> {
+    /// All vectors through some columns.
+    ///
+    /// # Safety
+    /// As [`dot_group`].
+    #[target_feature(
+        enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq,gfni,popcnt,bmi1,bmi2"
+    )]
+    unsafe fn all<const BYTES: bool, const HOW: u8>(
+        &self,
+        columns: Range<usize>,
+        totals: &mut [i32],
+        workspace: &mut Workspace,
+    ) -> u64 {
+        let slices = self.block.slices.len();
+        workspace.sums.resize(slices * SET);
+        workspace.deviations.resize(4 * 4 * SET);
+        let mut clips = 0;
+        for set in 0..self.vectors.div_ceil(SET) {
+            let mut before = 0;
+            for (fragment, rows) in self.block.rows.iter().enumerate() {
+                let steps = rows.div_ceil(self.cells.together);
+                let place = Place { set, fragment, before, steps };
+                // SAFETY: columns, fragments and vectors that are there; see the caller.
+                unsafe {
+                    if BYTES && self.cells.bias != 0 {
+                        self.sums_of_digits(place, &mut workspace.sums);
+                    }
+                    let mut c = columns.start;
+                    while c < columns.end {
+                        let left = columns.end - c;
+                        let totals = &mut totals[(c - columns.start) * self.vectors..];
+                        // columns that share deviates go together
+                        if left >= 6 && HOW != NOISY {
+                            clips += self.tile::<6, BYTES, HOW>(place, c, totals, workspace);
+                            c += 6;
+                        } else if left >= 4 {
+                            clips += self.tile::<4, BYTES, HOW>(place, c, totals, workspace);
+                            c += 4;
+                        } else {
+                            clips += self.tile::<1, BYTES, HOW>(place, c, totals, workspace);
+                            c += 1;
+                        }
+                    }
+                }
+                before += steps;
+            }
+        }
+        clips
+    }
+
+    fn digits(&self, place: Place, slice: usize) -> *const u8 {
+        let all = self.stride / (self.block.slices.len() * 4 * SET);
+        let step = slice * all + self.start + place.before;
+        self.x[place.set * self.stride + step * 4 * SET..][..place.steps * 4 * SET].as_ptr()
+    }
+
+    /// Sums of the digits of each vector and slice: what a bias of all cells is multiplied with.
+    ///
+    /// # Safety
+    /// As [`Run::all`].
+    #[target_feature(
+        enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq,gfni,popcnt,bmi1,bmi2"
+    )]
+    unsafe fn sums_of_digits(&self, place: Place, sums: &mut [i32]) {
+        let bias = _mm512_set1_epi32(self.cells.bias);
+        for (slice, sums) in sums.chunks_exact_mut(SET).enumerate() {
+            let x = self.digits(place, slice).cast::<__m512i>();
+            // what stands behind the last row has no meaning
+            let rest = (self.block.rows[place.fragment] + 3) % 4;
+            for i in 0..4 {
+                let mut sum = _mm512_setzero_si512();
+                for step in 0..place.steps {
+                    let ones = if step + 1 == place.steps {
+                        0x0101_0101u32 >> (8 * (3 - rest))
+                    } else {
+                        0x0101_0101
+                    };
+                    // SAFETY: `digits` has checked that they are there.
+                    let x = unsafe { _mm512_loadu_si512(x.add(4 * step + i).cast()) };
+                    sum = _mm512_dpbusd_epi32(sum, x, _mm512_set1_epi32(ones as i32));
+                }
+                // SAFETY: room for four registers a slice.
+                unsafe {
+                    let to = sums.as_mut_ptr().add(16 * i).cast();
+                    _mm512_storeu_si512(to, _mm512_mullo_epi32(sum, bias));
+                }
+            }
+        }
+    }
+
+    /// A set of vectors through `N` neighbouring columns of a fragment, all slices.
+    ///
+    /// # Safety
+    /// As [`Run::all`]; the columns are there.
+    #[target_feature(
+        enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq,gfni,popcnt,bmi1,bmi2"
+    )]
+    unsafe fn tile<const N: usize, const BYTES: bool, const HOW: u8>(
+        &self,
+        place: Place,
+        column: usize,
+        totals: &mut [i32],
+        workspace: &mut Workspace,
+    ) -> u64 {
+        let Self { block, cells, vectors, .. } = self;
+        let Place { set, fragment, before, steps } = place;
+        let slices = block.slices.len();
+        let there = (vectors - set * SET).min(SET);
+        let there: [__mmask16; 4] =
+            std::array::from_fn(|i| ((1u32 << there.saturating_sub(16 * i).min(16)) - 1) as u16);
+        let mut clips = 0;
+        for s in 0..slices {
+            if let Some(deviation) = &self.deviation
+                && HOW == NOISY
+                && (slices == 1 || s % 4 == 0)
+            {
+                // SAFETY: see above.
+                unsafe {
+                    deviation.tile::<N>((set * SET, there), fragment, s, column, &mut workspace.deviations);
+                }
+            }
+            let of = if slices == 1 { 0 } else { s % 4 };
+            let x = self.digits(place, s);
+            // SAFETY: cells, gains and converters of the columns are there, digits and totals of the vectors.
+            unsafe {
+                let g: [*const i32; N] =
+                    std::array::from_fn(|j| cells.cells.as_ptr().add((column + j) * cells.steps + before));
+                let sums = products::<N, BYTES>(x, g, steps);
+                let gain = block.slices[s].gain;
+                let shift = _mm_cvtsi32_si128(gain.unsigned_abs().trailing_zeros() as i32);
+                macro_rules! column {
+                    ($j:literal) => {
+                        if N > $j {
+                            let c = column + $j;
+                            let at = Converter::at(block, c);
+                            let own = *block.gains.get_unchecked(fragment * block.width + c);
+                            let own = if gain < 0 { -own } else { own };
+                            macro_rules! register {
+                                ($i:literal) => {
+                                    let mut sum = sums[$j][$i];
+                                    if BYTES && cells.bias != 0 {
+                                        let base = workspace.sums.as_ptr().add(s * SET + 16 * $i);
+                                        sum = _mm512_add_epi32(sum, _mm512_loadu_si512(base.cast()));
+                                    }
+                                    let deviation = workspace
+                                        .deviations
+                                        .as_ptr()
+                                        .wrapping_add((($j * 4 + $i) * 4 + of) * 16);
+                                    let code = code::<HOW>(sum, &at, deviation, there[$i], &mut clips);
+                                    let worth = if own == 1 && HOW != EXACT {
+                                        _mm512_sll_epi32(code, shift)
+                                    } else {
+                                        let own = _mm512_set1_epi32(own);
+                                        _mm512_sll_epi32(_mm512_mullo_epi32(code, own), shift)
+                                    };
+                                    let to = totals.as_mut_ptr().add($j * vectors + set * SET + 16 * $i);
+                                    // the first finds nothing in the totals
+                                    let before = if fragment + s > 0 { there[$i] } else { 0 };
+                                    let before = _mm512_maskz_loadu_epi32(before, to);
+                                    let sum = _mm512_add_epi32(before, worth);
+                                    _mm512_mask_storeu_epi32(to, there[$i], sum);
+                                };
+                            }
+                            register!(0);
+                            register!(1);
+                            register!(2);
+                            register!(3);
+                        }
+                    };
+                }
+                column!(0);
+                column!(1);
+                column!(2);
+                column!(3);
+                column!(4);
+                column!(5);
+            }
+        }
+        clips
+    }
+}
+
+/// Sums of products of a fragment, four registers a column.
+///
+/// # Safety
+/// The CPU has the features named; `steps` of digits and cells are there.
+#[inline]
+#[target_feature(
+    enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq,gfni,popcnt,bmi1,bmi2"
+)]
+unsafe fn products<const N: usize, const BYTES: bool>(
+    x: *const u8,
+    g: [*const i32; N],
+    steps: usize,
+) -> [[__m512i; 4]; N] {
+    let mut sums = [[_mm512_setzero_si512(); 4]; N];
+    for step in 0..steps {
+        // SAFETY: see above.
+        unsafe {
+            let x: [__m512i; 4] =
+                std::array::from_fn(|i| _mm512_loadu_si512(x.add((step * 4 + i) * 64).cast()));
+            for j in 0..N {
+                let g = _mm512_set1_epi32(g[j].add(step).read_unaligned());
+                for i in 0..4 {
+                    sums[j][i] = if BYTES {
+                        _mm512_dpbusd_epi32(sums[j][i], x[i], g)
+                    } else {
+                        dot_pairs(sums[j][i], x[i], g)
+                    };
+                }
+            }
+        }
+    }
+    sums
+}
+
+/// Where the conversions of a block deviate.
+struct Deviation<'a> {
+    deviates: &'a Deviates<'a>,
+    variances: &'a [i32],
+    keys: Keys,
+    block: &'a Block,
+    vectors: usize,
+}
+
+impl<'a> Deviation<'a> {
+    #[target_feature(
+        enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq,gfni,popcnt,bmi1,bmi2"
+    )]
+    fn new(deviates: &'a Deviates<'a>, variances: &'a [i32], block: &'a Block, vectors: usize) -> Self {
+        Self { deviates, variances, keys: Keys::new(deviates.noise.key()), block, vectors }
+    }
+
+    /// Deviations of a set of vectors and `N` columns, `[column][register][slice of four]`, from slice `s` on.
+    ///
+    /// # Safety
+    /// As [`Run::tile`]; a single slice wants one column, or four from a multiple of four on.
+    #[target_feature(
+        enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq,gfni,popcnt,bmi1,bmi2"
+    )]
+    unsafe fn tile<const N: usize>(
+        &self,
+        (first, there): (usize, [__mmask16; 4]),
+        f: usize,
+        s: usize,
+        column: usize,
+        out: &mut Aligned<f32>,
+    ) {
+        let Self { deviates, block, .. } = self;
+        let (slices, width) = (block.slices.len(), block.width);
+        let index = _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
+        let place = deviates.place();
+        for (i, there) in there.into_iter().enumerate().filter(|(_, there)| *there != 0) {
+            let vector = first + 16 * i;
+            let draw = deviates.first_draw.wrapping_add(vector as u32);
+            let draw = _mm512_add_epi32(index, _mm512_set1_epi32(draw as i32));
+            let drawn = |counter: usize| normals(&self.keys, _mm512_set1_epi32(counter as i32), draw, place);
+            if slices == 1 {
+                let four = drawn((f * width + column) / 4);
+                for j in 0..N {
+                    let normal = four[(column + j) % 4];
+                    // SAFETY: see above.
+                    unsafe {
+                        let std = self.std((vector, there), f, 0, column + j);
+                        let to = out.as_mut_ptr().add((j * 4 + i) * 4 * 16);
+                        _mm512_store_ps(to, _mm512_mul_ps(normal, std));
+                    }
+                }
+                continue;
+            }
+            for j in 0..N {
+                let four = drawn(read_index(slices, f, s) / 4 * width + column + j);
+                for (o, normal) in four.into_iter().enumerate().take(slices - s) {
+                    // SAFETY: see above.
+                    unsafe {
+                        let std = self.std((vector, there), f, s + o, column + j);
+                        let to = out.as_mut_ptr().add(((j * 4 + i) * 4 + o) * 16);
+                        _mm512_store_ps(to, _mm512_mul_ps(normal, std));
+                    }
+                }
+            }
+        }
+        let Some(issued) = deviates.issued else { return };
+        let fragments = block.rows.len();
+        for (i, there) in there.into_iter().enumerate() {
+            for lane in (0..16).filter(|lane| there >> lane & 1 != 0) {
+                let issued = issued[(first + 16 * i + lane) * fragments + f] >> s;
+                for o in (0..4).filter(|o| issued >> o & 1 == 0) {
+                    for j in 0..N {
+                        out[((j * 4 + i) * 4 + o) * 16 + lane] = 0.0;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Standard deviations of sixteen vectors.
+    ///
+    /// # Safety
+    /// The column is there, and those of the vectors that are said to be.
+    #[inline]
+    #[target_feature(
+        enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq,gfni,popcnt,bmi1,bmi2"
+    )]
+    unsafe fn std(&self, (vector, there): (usize, __mmask16), f: usize, s: usize, column: usize) -> __m512 {
+        let (slices, width) = (self.block.slices.len(), self.block.width);
+        // SAFETY: see above.
+        unsafe {
+            let sigma = *self.deviates.sigma.get_unchecked(column);
+            let Some(variance) = self.deviates.variance else { return _mm512_set1_ps(sigma) };
+            let index = _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
+            let apart = _mm512_mullo_epi32(index, _mm512_set1_epi32((slices * width) as i32));
+            let start = ((f * self.vectors + vector) * slices + s) * width + column;
+            let from = self.variances.as_ptr().add(start);
+            let sums = _mm512_mask_i32gather_epi32::<4>(_mm512_setzero_si512(), there, apart, from);
+            let off = variance.taken_off[f][column] as i32;
+            let sums = _mm512_cvtepu32_ps(_mm512_add_epi32(sums, _mm512_set1_epi32(off)));
+            let read = _mm512_mul_ps(sums, _mm512_set1_ps(variance.unit));
+            _mm512_sqrt_ps(_mm512_add_ps(read, _mm512_set1_ps(sigma * sigma)))
+        }
+    }
+}
