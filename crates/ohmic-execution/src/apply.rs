@@ -46,7 +46,6 @@ pub(crate) struct Buffers {
     byte_frame: Vec<u8>,
     word_frame: Vec<i32>,
     y: Vec<f64>,
-    line: Vec<f32>,
 }
 
 /// Accumulators that are in hand, in bytes: a part of a second-level cache.
@@ -75,7 +74,7 @@ pub(crate) fn apply(
         return Err(Error::TooManyDraws { layer: name.to_owned(), what: "samples × positions" });
     }
     let small = !layer.input_signed && layer.input_bits <= 8;
-    let Buffers { bytes, words, byte_vectors, word_vectors, byte_frame, word_frame, y, line } = buffers;
+    let Buffers { bytes, words, byte_vectors, word_vectors, byte_frame, word_frame, y } = buffers;
     if small {
         bytes.resize(input.data.len(), 0);
         layer.quantize_bytes(&input.data, bytes);
@@ -93,7 +92,7 @@ pub(crate) fn apply(
     let each = input.shape.len();
     let by_output = positions > 1 || multiply.by_output();
     // enough vectors to make the work on the matrix worth it
-    let vectors = (ACCUMULATOR_BYTES / 8 / n.max(1)).clamp(TILE / 4, TILE);
+    let vectors = (ACCUMULATOR_BYTES / 8 / n.max(1)).clamp(64, TILE);
     let together = (vectors / positions).max(1);
     for sample in (0..input.batch).step_by(together) {
         let samples = (sample, together.min(input.batch - sample));
@@ -123,14 +122,13 @@ pub(crate) fn apply(
                 }
                 continue;
             }
+            if positions == 1 {
+                let to = &mut out[sample * outputs + group * n..];
+                let (bias, step) = (&bias[group * n..][..n], &step[group * n..][..n]);
+                kernel::turned_values(y, count, bias, step, to, outputs);
+                continue;
+            }
             for ((c, scale), y) in scales.iter().enumerate().zip(y.chunks_exact(count)) {
-                if positions == 1 {
-                    line.resize(count, 0.0);
-                    kernel::values(y, scale.bias, scale.step, line);
-                    let to = &mut out[sample * outputs + group * n + c..];
-                    to.iter_mut().step_by(outputs).zip(&*line).for_each(|(to, v)| *to = *v);
-                    continue;
-                }
                 for (s, y) in y.chunks_exact(positions).enumerate() {
                     let at = ((sample + s) * outputs + group * n + c) * positions;
                     kernel::values(y, scale.bias, scale.step, &mut out[at..at + positions]);

@@ -21,7 +21,7 @@ pub(crate) struct Scratch {
 }
 
 /// Most vectors of a tile: whole sets of every engine's.
-pub(crate) const TILE: usize = 256;
+pub(crate) const TILE: usize = 1024;
 
 /// Digits that a tile of vectors may take, in bytes, and deviations of 64 columns where they are kept: parts of
 /// a second-level cache.

@@ -301,16 +301,27 @@ impl Gather {
         // what is too much in a chunk is written over by the next kernel row, or lies behind the vector
         let chunked = w.dilation[1] == 1 && kw <= CHUNK;
         let safe = if chunked { (0..rows).take_while(|row| row * kw + CHUNK <= stride).count() } else { 0 };
-        for (position, out) in positions.zip(out.chunks_exact_mut(stride)) {
-            let first = position / out_width * w.stride[0] * width + position % out_width * w.stride[1];
-            let window = &padded[first..];
-            for (row, &start) in starts[..safe].iter().enumerate() {
-                out[row * kw..row * kw + CHUNK].copy_from_slice(&window[start..start + CHUNK]);
+        let mut at = [positions.start / out_width, positions.start % out_width];
+        for out in out.chunks_exact_mut(stride) {
+            let window = &padded[at[0] * w.stride[0] * width + at[1] * w.stride[1]..];
+            at[1] += 1;
+            if at[1] == out_width {
+                at = [at[0] + 1, 0];
             }
-            for (row, &start) in starts.iter().enumerate().skip(safe) {
-                for (x, out) in out[row * kw..][..kw].iter_mut().enumerate() {
+            let mut to = 0;
+            for &start in &starts[..safe] {
+                if let (Some(from), Some(out)) =
+                    (window[start..].first_chunk::<CHUNK>(), out[to..].first_chunk_mut::<CHUNK>())
+                {
+                    *out = *from;
+                }
+                to += kw;
+            }
+            for &start in &starts[safe..] {
+                for (x, out) in out[to..to + kw].iter_mut().enumerate() {
                     *out = window[start + x * w.dilation[1]];
                 }
+                to += kw;
             }
         }
     }

@@ -157,3 +157,54 @@ pub(super) unsafe fn weigh_columns(
         }
     }
 }
+
+/// See [`super::turned_values`].
+///
+/// PERF: sixteen by sixteen values are turned in registers; a store a value would cost as much as a product.
+///
+/// # Safety
+/// The CPU has the features named; accumulators and values as asserted by [`super::turned_values`].
+#[target_feature(
+    enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq,gfni,popcnt,bmi1,bmi2"
+)]
+pub(super) unsafe fn turned_values(
+    y: &[f64],
+    vectors: usize,
+    bias: &[f64],
+    step: &[f64],
+    out: &mut [f32],
+    stride: usize,
+) {
+    let outputs = bias.len();
+    for o in (0..outputs).step_by(16) {
+        let some = (outputs - o).min(16);
+        for v in (0..vectors).step_by(16) {
+            let there = (vectors - v).min(16);
+            let mask = u16::MAX >> (16 - there);
+            // SAFETY: masked to accumulators and values that exist, see above.
+            unsafe {
+                let lines: [__m512i; 16] = std::array::from_fn(|i| {
+                    if i >= some {
+                        return _mm512_setzero_si512();
+                    }
+                    let from = y.as_ptr().add((o + i) * vectors + v);
+                    let (bias, step) = (
+                        _mm512_set1_pd(*bias.get_unchecked(o + i)),
+                        _mm512_set1_pd(*step.get_unchecked(o + i)),
+                    );
+                    let half = |h: usize| {
+                        let y = _mm512_maskz_loadu_pd((mask >> (8 * h)) as u8, from.wrapping_add(8 * h));
+                        _mm512_cvtpd_ps(_mm512_mul_pd(_mm512_add_pd(y, bias), step))
+                    };
+                    let both = _mm512_castps256_ps512(half(0));
+                    _mm512_castps_si512(_mm512_insertf32x8::<1>(both, half(1)))
+                });
+                let turned = super::engine::transpose(lines);
+                for (i, line) in turned.into_iter().take(there).enumerate() {
+                    let to = out.as_mut_ptr().add((v + i) * stride + o);
+                    _mm512_mask_storeu_ps(to, u16::MAX >> (16 - some), _mm512_castsi512_ps(line));
+                }
+            }
+        }
+    }
+}

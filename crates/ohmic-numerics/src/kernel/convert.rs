@@ -170,10 +170,13 @@ by_level! {
 /// All of the columns are there, and all have accumulators.
 pub fn weigh(totals: &Totals<'_>, part: Weighed<'_>, output: usize, to: &mut Accumulators<'_>) {
     match totals.order {
-        TotalOrder::ByVector(width) => weigh_vectors(totals.values, width, part, output, to),
-        TotalOrder::ByColumn(vectors) => {
+        TotalOrder::ByVector(width) => {
+            weigh_vectors(&totals.values[..totals.vectors * width], width, part, output, to);
+        }
+        TotalOrder::ByColumn(apart) => {
+            let vectors = totals.vectors;
             for (i, &worth) in part.worth.iter().enumerate() {
-                let sums = &totals.values[(part.first + i) * vectors..][..vectors];
+                let sums = &totals.values[(part.first + i) * apart..][..vectors];
                 let one = Weighed {
                     first: 0,
                     worth: std::slice::from_ref(&worth),
@@ -282,6 +285,31 @@ pub fn row_values(y: &[f64], bias: &[f64], step: &[f64], out: &mut [f32]) {
 }
 
 by_level! {
+    fn turned_values_at(y: &[f64], vectors: usize, bias: &[f64], step: &[f64], out: &mut [f32], stride: usize) -> () = scalar::turned_values
+}
+
+/// The same from accumulators output by output, `vectors` each, to values vector by vector, `stride` apart.
+///
+/// # Panics
+/// One bias and step an output; `out` holds a value for each.
+pub fn turned_values(y: &[f64], vectors: usize, bias: &[f64], step: &[f64], out: &mut [f32], stride: usize) {
+    let outputs = bias.len();
+    assert!(step.len() == outputs && y.len() == outputs * vectors, "one of each");
+    if y.is_empty() {
+        return;
+    }
+    assert!(stride >= outputs && out.len() >= (vectors - 1) * stride + outputs, "a value an accumulator");
+    #[cfg(target_arch = "x86_64")]
+    if level() == super::Level::Avx512 {
+        // SAFETY: `level` reports AVX-512 only where all the features of the function are there; the asserts
+        // give every address it forms.
+        unsafe { super::avx512::turned_values(y, vectors, bias, step, out, stride) };
+        return;
+    }
+    turned_values_at(level(), y, vectors, bias, step, out, stride);
+}
+
+by_level! {
     fn bytes_squared_at(x: &[u8], sums: &mut [u64]) -> () = scalar::add_squares
 }
 
@@ -330,6 +358,26 @@ mod tests {
         }
     }
 
+    /// Five outputs of 37 vectors, in rows of seven, against one value after the other.
+    #[test]
+    fn values_are_turned() {
+        for (outputs, vectors, stride) in [(5, 37, 7), (16, 16, 16), (33, 20, 40), (1, 1, 1)] {
+            let y: Vec<f64> =
+                (0..outputs * vectors).map(|i| f64::from(i as u32 * 7919 % 1000) - 500.0).collect();
+            let bias: Vec<f64> = (0..outputs).map(|i| i as f64 / 3.0).collect();
+            let step: Vec<f64> = (0..outputs).map(|i| 0.1 + i as f64 / 7.0).collect();
+            let mut got = vec![9.0; vectors * stride];
+            turned_values(&y, vectors, &bias, &step, &mut got, stride);
+            for v in 0..vectors {
+                for o in 0..stride {
+                    let want =
+                        if o < outputs { ((y[o * vectors + v] + bias[o]) * step[o]) as f32 } else { 9.0 };
+                    assert_eq!(got[v * stride + o], want, "vector {v}, output {o}");
+                }
+            }
+        }
+    }
+
     /// Totals of three vectors and two columns, worth 1 and 4 at half a level a code, in both orders.
     #[test]
     fn totals_are_weighed_in_both_orders() {
@@ -347,13 +395,14 @@ mod tests {
             let mut y = vec![0.0; 8];
             let part = Weighed { first: 1, worth: &[1.0], step: 0.5, shared: Some(&[2, -1]) };
             let mut to = Accumulators { y: &mut y, order, first: 1 };
-            let totals = Totals { columns: 0..3, values: &sums, order: TotalOrder::ByVector(3) };
+            let totals = Totals { columns: 0..3, vectors: 3, values: &sums, order: TotalOrder::ByVector(3) };
             weigh(&totals, part, 0, &mut to);
             // the same totals column by column
             let turned: Vec<i32> = (0..9).map(|i| sums[i % 3 * 3 + i / 3]).collect();
             let mut again = vec![0.0; 8];
             let mut to_again = Accumulators { y: &mut again, order, first: 1 };
-            let totals = Totals { columns: 0..3, values: &turned, order: TotalOrder::ByColumn(3) };
+            let totals =
+                Totals { columns: 0..3, vectors: 3, values: &turned, order: TotalOrder::ByColumn(3) };
             weigh(&totals, part, 0, &mut to_again);
             assert_eq!(again, to.y);
             to.first = 0;
@@ -367,12 +416,12 @@ mod tests {
         let part = Weighed { first: 2, worth: &worth, step: 0.3, shared: None };
         let (mut want, mut got) = (vec![0.1; 17 * 40], vec![0.1; 17 * 40]);
         weigh_columns_at(Level::Scalar, &sums, 20, part, 40, &mut want[3..]);
-        let totals = Totals { columns: 0..20, values: &sums, order: TotalOrder::ByVector(20) };
+        let totals = Totals { columns: 0..20, vectors: 37, values: &sums, order: TotalOrder::ByVector(20) };
         let order = Order::ByOutput(40);
         weigh(&totals, part, 0, &mut Accumulators { y: &mut got, order, first: 3 });
         assert_eq!(got, want);
         let turned: Vec<i32> = (0..37 * 20).map(|i| sums[i % 37 * 20 + i / 37]).collect();
-        let totals = Totals { columns: 0..20, values: &turned, order: TotalOrder::ByColumn(37) };
+        let totals = Totals { columns: 0..20, vectors: 37, values: &turned, order: TotalOrder::ByColumn(37) };
         let mut got = vec![0.1; 17 * 40];
         weigh(&totals, part, 0, &mut Accumulators { y: &mut got, order, first: 3 });
         assert_eq!(got, want);

@@ -57,7 +57,7 @@ mod scalar;
 
 pub use convert::{
     Accumulators, Digit, DigitPart, Grids, Order, Weighed, add_bits, add_squares, digits, quantize_bytes,
-    row_values, values, weigh,
+    row_values, turned_values, values, weigh,
 };
 pub use float::{Begin, InputRows, PanelsF32, dots_f32};
 pub use gemm::{Op, gemm_f32};

@@ -110,6 +110,23 @@ pub(super) fn weigh_rows(sums: &[i32], width: usize, part: Weighed<'_>, stride: 
     }
 }
 
+/// See [`super::turned_values`].
+#[inline(always)]
+pub(super) fn turned_values(
+    y: &[f64],
+    vectors: usize,
+    bias: &[f64],
+    step: &[f64],
+    out: &mut [f32],
+    stride: usize,
+) {
+    for (o, y) in y.chunks_exact(vectors).enumerate() {
+        for (out, y) in out[o..].iter_mut().step_by(stride).zip(y) {
+            *out = ((y + bias[o]) * step[o]) as f32;
+        }
+    }
+}
+
 /// See [`super::weigh`]: one column of one output.
 #[inline(always)]
 pub(super) fn weigh_one(sums: &[i32], worth: f64, step: f64, y: &mut [f64]) {

@@ -43,6 +43,7 @@ pub(super) unsafe fn dot_group(
         stride: digits.stride,
         start: offsets.first().copied().unwrap_or(0) / cells.together,
         vectors,
+        apart: super::apart(vectors),
         deviation: deviates.map(|(d, variances)| Deviation::new(d, variances, block, vectors)),
     };
     macro_rules! run {
@@ -68,6 +69,8 @@ struct Run<'a> {
     /// The block's first step in a row of digits.
     start: usize,
     vectors: usize,
+    /// Distance of the totals of two columns.
+    apart: usize,
     deviation: Option<Deviation<'a>>,
 }
 
@@ -112,7 +115,7 @@ impl Run<'_> {
                     let mut c = columns.start;
                     while c < columns.end {
                         let left = columns.end - c;
-                        let totals = &mut totals[(c - columns.start) * self.vectors..];
+                        let totals = &mut totals[(c - columns.start) * self.apart..];
                         // columns that share deviates go together
                         if left >= 6 && HOW != NOISY {
                             clips += self.tile::<6, BYTES, HOW>(place, c, totals, workspace);
@@ -237,7 +240,7 @@ impl Run<'_> {
                                         let own = _mm512_set1_epi32(own);
                                         _mm512_sll_epi32(_mm512_mullo_epi32(code, own), shift)
                                     };
-                                    let to = totals.as_mut_ptr().add($j * vectors + set * SET + 16 * $i);
+                                    let to = totals.as_mut_ptr().add($j * self.apart + set * SET + 16 * $i);
                                     // the first finds nothing in the totals
                                     let before = if fragment + s > 0 { there[$i] } else { 0 };
                                     let before = _mm512_maskz_loadu_epi32(before, to);

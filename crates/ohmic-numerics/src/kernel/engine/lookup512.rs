@@ -42,6 +42,7 @@ pub(super) unsafe fn lookup_group(
         stride: digits.stride,
         start: offsets.first().copied().unwrap_or(0) / lookup.together,
         vectors,
+        apart: super::apart(vectors),
         sets: vectors.div_ceil(lookup.lanes.vectors()),
         deviates: deviates.map(|(deviates, variances)| Noisy {
             deviates,
@@ -59,7 +60,7 @@ pub(super) unsafe fn lookup_group(
     let mut column = columns.start;
     while column < columns.end {
         let n = if columns.end - column >= 4 { 4 } else { 1 };
-        let totals = &mut totals[(column - columns.start) * vectors..][..n * vectors];
+        let totals = &mut totals[(column - columns.start) * run.apart..][..n * run.apart];
         macro_rules! run {
             ($bytes:literal) => {
                 match (n, how) {
@@ -137,6 +138,8 @@ struct Run<'a> {
     /// The block's first group of rows in a set of patterns.
     start: usize,
     vectors: usize,
+    /// Distance of the totals of two columns.
+    apart: usize,
     sets: usize,
     deviates: Option<Noisy<'a>>,
 }
@@ -233,7 +236,7 @@ impl Run<'_> {
                 }
                 first_group += groups;
             }
-            for (j, totals) in totals.chunks_exact_mut(self.vectors).enumerate() {
+            for (j, totals) in totals.chunks_exact_mut(self.apart).enumerate() {
                 self.add_up(sums.as_ptr().cast::<__m512i>().add(j), N, totals);
             }
         }
@@ -655,24 +658,38 @@ impl Run<'_> {
     /// The totals of a column: fours of slices shifted and added up.
     ///
     /// # Safety
-    /// A register for each set stands at `sums`, `apart` registers apart; a total for each vector.
+    /// A register for each set stands at `sums`, `apart` registers apart; `totals` has room for whole sets.
     #[target_feature(
         enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq,gfni,popcnt,bmi1,bmi2"
     )]
     unsafe fn add_up(&self, sums: *const __m512i, apart: usize, totals: &mut [i32]) {
         let lanes = &self.lookup.lanes;
         let quads = lanes.slices / 4;
-        // lanes whose sum is that of a vector
-        let first: u16 = (0..16 / quads).map(|v| 1 << (v * quads)).sum();
-        for (set, totals) in totals.chunks_mut(lanes.vectors()).enumerate() {
-            // SAFETY: see above; the store is masked to the totals that are there.
-            unsafe {
-                let shifts = _mm512_load_si512(lanes.shifts.as_ptr().cast());
-                let mut sum = _mm512_sllv_epi32(_mm512_load_si512(sums.add(set * apart)), shifts);
-                if quads >= 2 {
-                    sum = _mm512_add_epi32(sum, _mm512_srli_epi64::<32>(sum));
+        // SAFETY: see above; whole registers of totals may be written, since columns stand further apart.
+        unsafe {
+            let shifts = _mm512_load_si512(lanes.shifts.as_ptr().cast());
+            let shifted = |set: usize| _mm512_sllv_epi32(_mm512_load_si512(sums.add(set * apart)), shifts);
+            let mut to = totals.as_mut_ptr();
+            if quads == 2 {
+                let even = _mm512_set_epi32(30, 28, 26, 24, 22, 20, 18, 16, 14, 12, 10, 8, 6, 4, 2, 0);
+                let odd = _mm512_or_si512(even, _mm512_set1_epi32(1));
+                for set in (0..self.sets).step_by(2) {
+                    let (a, b) = (shifted(set), shifted((set + 1).min(self.sets - 1)));
+                    let sum = _mm512_add_epi32(
+                        _mm512_permutex2var_epi32(a, even, b),
+                        _mm512_permutex2var_epi32(a, odd, b),
+                    );
+                    _mm512_storeu_si512(to.cast(), sum);
+                    to = to.add(16);
                 }
+                return;
+            }
+            // lanes whose sum is that of a vector
+            let first: u16 = (0..16 / quads).map(|v| 1 << (v * quads)).sum();
+            for set in 0..self.sets {
+                let mut sum = shifted(set);
                 if quads >= 4 {
+                    sum = _mm512_add_epi32(sum, _mm512_srli_epi64::<32>(sum));
                     sum = _mm512_add_epi32(sum, _mm512_shuffle_epi32::<0b01_00_11_10>(sum));
                 }
                 if quads >= 8 {
@@ -682,8 +699,8 @@ impl Run<'_> {
                     sum = _mm512_add_epi32(sum, _mm512_shuffle_i64x2::<0b01_00_11_10>(sum, sum));
                 }
                 let sum = _mm512_maskz_compress_epi32(first, sum);
-                let there = u16::MAX >> (16 - totals.len());
-                _mm512_mask_storeu_epi32(totals.as_mut_ptr(), there, sum);
+                _mm512_mask_storeu_epi32(to, u16::MAX >> (16 - 16 / quads), sum);
+                to = to.add(16 / quads);
             }
         }
     }

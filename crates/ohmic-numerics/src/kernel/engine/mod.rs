@@ -51,6 +51,8 @@ pub use pack::{Block, BlockSource, Negative, Slice, Unfit};
 
 use pack::Packed;
 use std::ops::Range;
+#[cfg(target_arch = "x86_64")]
+pub(super) use turn512::transpose;
 
 /// How the sums of a block are computed. All give the same bits; which is fastest depends on cells,
 /// digits and machine (see [`Block::choose`]).
@@ -140,6 +142,8 @@ pub struct Workspace {
 pub struct Totals<'a> {
     /// The columns.
     pub columns: Range<usize>,
+    /// How many vectors.
+    pub vectors: usize,
     /// A total for each vector and column.
     pub values: &'a [i32],
     /// How they stand.
@@ -151,8 +155,15 @@ pub struct Totals<'a> {
 pub enum TotalOrder {
     /// Vector by vector, so far apart; there may be more than columns.
     ByVector(usize),
-    /// Column by column, this many vectors each.
+    /// Column by column, so far apart; there may be more than vectors.
     ByColumn(usize),
+}
+
+/// How far apart the totals of two columns stand.
+///
+/// PERF: an odd number of cache lines, or columns would share few sets of the cache.
+fn apart(vectors: usize) -> usize {
+    vectors.next_multiple_of(32) + 16
 }
 
 impl Totals<'_> {
@@ -160,7 +171,7 @@ impl Totals<'_> {
     pub fn at(&self, vector: usize, column: usize) -> i32 {
         match self.order {
             TotalOrder::ByVector(stride) => self.values[vector * stride + column],
-            TotalOrder::ByColumn(vectors) => self.values[column * vectors + vector],
+            TotalOrder::ByColumn(stride) => self.values[column * stride + vector],
         }
     }
 }
@@ -208,11 +219,11 @@ impl Block {
             let group = (first, (panels - first).min(4));
             let columns = first * Self::PANEL..((first + group.1) * Self::PANEL).min(self.columns);
             let mut totals = std::mem::take(&mut workspace.totals);
-            totals.resize(vectors * group.1 * Self::PANEL);
+            totals.resize(apart(vectors) * group.1 * Self::PANEL);
             let (more, order) =
                 self.read_group(offsets, digits, group, columns.clone(), deviates, &mut totals, workspace);
             clips += more;
-            take(Totals { columns, values: &totals, order });
+            take(Totals { columns, vectors, values: &totals, order });
             workspace.totals = totals;
         }
         clips
@@ -230,6 +241,7 @@ impl Block {
         workspace: &mut Workspace,
     ) -> (u64, TotalOrder) {
         let vectors = digits.rows / self.slices.len();
+        let totals = &mut totals[..apart(vectors) * group.1 * Self::PANEL];
         #[cfg(target_arch = "x86_64")]
         if let Packed::Lookup(_) | Packed::Turned(_) = self.cells {
             let variances = std::mem::take(&mut workspace.variances);
@@ -240,9 +252,10 @@ impl Block {
             // asserted the shapes that the functions rely on.
             let clips = unsafe { read(self, digits, offsets, columns, noisy, totals, workspace) };
             workspace.variances = variances;
-            return (clips, TotalOrder::ByColumn(vectors));
+            return (clips, TotalOrder::ByColumn(apart(vectors)));
         }
         let order = TotalOrder::ByVector(group.1 * Self::PANEL);
+        let totals = &mut totals[..vectors * group.1 * Self::PANEL];
         let Workspace { deviations, variances, .. } = workspace;
         let deviations = deviates.map(|deviates| {
             deviates.fill(self.level, self, group, vectors, variances, deviations);

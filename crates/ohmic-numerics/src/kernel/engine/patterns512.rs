@@ -32,8 +32,7 @@ pub(super) unsafe fn patterns(
 ) {
     let together = rows_together(layout.engine());
     let each = bytes_a_group(layout.engine());
-    let groups = layout.groups();
-    let count = vectors.count();
+    let (groups, count) = (layout.groups(), vectors.count());
     let chunks: Vec<Chunk> = (0..lanes.div_ceil(8)).map(|c| Chunk::of(slices, c)).collect();
     // row j of a group becomes bit j: the product takes the bytes of a matrix from the last
     let (mut spread, mut fields) = ([0i8; 64], [0i8; 64]);
@@ -55,35 +54,16 @@ pub(super) unsafe fn patterns(
             for (rows, offset) in layout.runs() {
                 for (i, start) in rows.clone().step_by(8 * together).enumerate() {
                     let n = (rows.end - start).min(8 * together);
-                    let there = u64::MAX >> (64 - n);
-                    let one = |vector: usize, chunk: &Chunk| {
-                        if vector >= count {
-                            return _mm512_setzero_si512();
-                        }
-                        let at = vector * vectors.stride + start;
-                        match vectors.values {
-                            Values::Bytes(x) => {
-                                let x = _mm512_maskz_loadu_epi8(there, x.as_ptr().add(at).cast());
-                                let rows = _mm512_maskz_permutexvar_epi8(kept, spread, x);
-                                let shifts = _mm512_set1_epi64(chunk.bytes);
-                                _mm512_gf2p8affine_epi64_epi8::<0>(shifts, rows)
-                            }
-                            Values::Words(x) => {
-                                let masks = chunk.masks(&x[at..at + n]);
-                                let by_slice = _mm512_multishift_epi64_epi8(fields, masks);
-                                _mm512_and_si512(_mm512_permutexvar_epi8(transposed, by_slice), bits)
-                            }
-                        }
-                    };
+                    let part = Part { vectors, count, start, n, spread, kept, fields, transposed, bits };
                     let items: [__m512i; 8] = if lanes == 4 {
                         std::array::from_fn(|i| {
                             let (a, b) = (16 * set + 2 * i, 16 * set + 2 * i + 1);
-                            let (a, b) = (one(a, &chunks[0]), one(b, &chunks[0]));
+                            let (a, b) = (part.of(a, &chunks[0]), part.of(b, &chunks[0]));
                             _mm512_mask_mov_epi32(a, 0xaaaa, _mm512_slli_epi64::<32>(b))
                         })
                     } else {
                         let (vectors, of) = (SET / lanes, lanes / 8);
-                        std::array::from_fn(|i| one(set * vectors + i / of, &chunks[i % of]))
+                        std::array::from_fn(|i| part.of(set * vectors + i / of, &chunks[i % of]))
                     };
                     let items = transpose(items);
                     let first = offset / together + 8 * i;
@@ -109,6 +89,50 @@ pub(super) unsafe fn patterns(
                         }
                     }
                 }
+            }
+        }
+    }
+}
+
+/// Some rows of the vectors.
+struct Part<'a> {
+    vectors: Vectors<'a>,
+    count: usize,
+    start: usize,
+    n: usize,
+    spread: __m512i,
+    kept: u64,
+    fields: __m512i,
+    transposed: __m512i,
+    bits: __m512i,
+}
+
+impl Part<'_> {
+    /// `[group of rows][slice]` of a vector; zeros if it is not there.
+    ///
+    /// # Safety
+    /// As [`patterns`].
+    #[inline]
+    #[target_feature(
+        enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq,gfni,popcnt,bmi1,bmi2"
+    )]
+    unsafe fn of(&self, vector: usize, chunk: &Chunk) -> __m512i {
+        if vector >= self.count {
+            return _mm512_setzero_si512();
+        }
+        let at = vector * self.vectors.stride + self.start;
+        match self.vectors.values {
+            Values::Bytes(x) => {
+                // SAFETY: masked to rows of the vector, see the caller.
+                let x =
+                    unsafe { _mm512_maskz_loadu_epi8(u64::MAX >> (64 - self.n), x.as_ptr().add(at).cast()) };
+                let rows = _mm512_maskz_permutexvar_epi8(self.kept, self.spread, x);
+                _mm512_gf2p8affine_epi64_epi8::<0>(_mm512_set1_epi64(chunk.bytes), rows)
+            }
+            Values::Words(x) => {
+                let masks = chunk.masks(&x[at..at + self.n]);
+                let by_slice = _mm512_multishift_epi64_epi8(self.fields, masks);
+                _mm512_and_si512(_mm512_permutexvar_epi8(self.transposed, by_slice), self.bits)
             }
         }
     }
