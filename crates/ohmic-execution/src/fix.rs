@@ -2,7 +2,7 @@
 
 use crate::design::{EncodedLayer, LayerDesign};
 use crate::effective::width;
-use crate::program::{BlockProgram, Cells, Grid, LayerProgram, ReadoutProgram, kernel_slice};
+use crate::program::{BlockProgram, Cells, Grid, LayerProgram, ReadoutProgram, kernel_slice, stacks};
 use ohmic_hardware::dac::{InputSlice, Part, Skipping};
 use ohmic_hardware::{Encoded, Gain, Hardware};
 use ohmic_mapping::{Block as Place, LayerPlan};
@@ -121,6 +121,7 @@ pub(crate) fn program(
         .zip(fixed)
         .enumerate()
         .map(|(i, ((block, encoded), fixed))| {
+            let largest_total = largest_total(&fixed, &ranges, &design.slices);
             let digit = design.slices.iter().map(InputSlice::max_abs).max().unwrap_or(1) as u32;
             let noisy = !fixed.variance.as_slice().is_empty();
             let variance = (noisy && digit <= 255)
@@ -156,10 +157,12 @@ pub(crate) fn program(
                 } else {
                     encoded.input_sum_scale.clone()
                 },
+                largest_total,
             }
         })
-        .collect();
+        .collect::<Vec<_>>();
     LayerProgram {
+        stacks: stacks(&blocks),
         digits: slices.iter().map(|s| s.digit).collect(),
         slices: design.slices.clone(),
         layout: Layout::new(engine.unwrap_or(Engine::Plain), &plan.fragments),
@@ -169,6 +172,17 @@ pub(crate) fn program(
         fraction_bits,
         sigma_lsb,
     }
+}
+
+/// The largest magnitude that totals can have; all of 64 bits without converters.
+fn largest_total(fixed: &Fixed, ranges: &[Grid], slices: &[InputSlice]) -> i64 {
+    let code = fixed.readouts.iter().map(|r| {
+        ranges[r.range].map_or(i64::MAX, |q| i64::from(q.code_max).abs().max(i64::from(q.code_min).abs()))
+    });
+    let gain = fixed.gains.as_slice().iter().map(|g| i64::from(*g).abs()).max().unwrap_or(0);
+    let steps: i64 = slices.iter().map(|s| s.gain.abs()).sum();
+    let reads = fixed.fragments.len() as i64 * gain;
+    code.max().unwrap_or(0).saturating_mul(reads).saturating_mul(steps)
 }
 
 impl Fixed {
@@ -393,9 +407,11 @@ pub(crate) fn exact_program(layer: &QuantizedMvm) -> LayerProgram {
             sigma: Vec::new(),
             variance: None,
             input_sum_scale: Vec::new(),
+            largest_total: i64::MAX,
         })
-        .collect();
+        .collect::<Vec<_>>();
     LayerProgram {
+        stacks: stacks(&blocks),
         digits: kernel.iter().map(|s| s.digit).collect(),
         slices,
         layout: Layout::new(engine.unwrap_or(Engine::Plain), std::slice::from_ref(&whole)),

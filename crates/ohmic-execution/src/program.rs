@@ -67,6 +67,8 @@ pub(crate) struct BlockProgram {
     pub(crate) variance: Option<Variance>,
     /// `y[c] += input_sum_scale[c] · sum x`; empty if unused.
     pub(crate) input_sum_scale: Vec<i64>,
+    /// The largest magnitude that its totals can have.
+    pub(crate) largest_total: i64,
 }
 
 impl BlockProgram {
@@ -79,6 +81,33 @@ impl BlockProgram {
     pub(crate) fn padded_columns(&self) -> usize {
         self.columns().next_multiple_of(Block::PANEL)
     }
+}
+
+/// Blocks of the same outputs whose codes have the same worth, as long as the sums of their totals fit 32 bits.
+pub(crate) fn stacks(blocks: &[BlockProgram]) -> Vec<Vec<usize>> {
+    let mut stacks: Vec<(i64, Vec<usize>)> = Vec::new();
+    for (i, block) in blocks.iter().enumerate() {
+        let fits = |(total, stack): &&mut (i64, Vec<usize>)| {
+            let other: &BlockProgram = &blocks[stack[0]];
+            let same = |(a, b): (&ReadoutProgram, &ReadoutProgram)| {
+                a.columns == b.columns && a.range == b.range && a.shared_gain == b.shared_gain
+            };
+            other.group == block.group
+                && other.outputs == block.outputs
+                && other.worth == block.worth
+                && other.readouts.len() == block.readouts.len()
+                && other.readouts.iter().zip(&block.readouts).all(same)
+                && total.saturating_add(block.largest_total) <= i64::from(i32::MAX)
+        };
+        match stacks.iter_mut().find(fits) {
+            Some((total, stack)) => {
+                *total += block.largest_total;
+                stack.push(i);
+            }
+            None => stacks.push((block.largest_total, vec![i])),
+        }
+    }
+    stacks.into_iter().map(|(_, stack)| stack).collect()
 }
 
 /// A converter's grid, or none: the exact sum is passed on.
@@ -97,6 +126,8 @@ pub(crate) struct LayerProgram {
     pub(crate) skipping: Skipping,
     /// The pieces.
     pub(crate) blocks: Vec<BlockProgram>,
+    /// The same in stacks: blocks above each other, whose totals are added as integers.
+    pub(crate) stacks: Vec<Vec<usize>>,
     /// Converter grids that readouts refer to; all `None` or all `Some`.
     pub(crate) ranges: Vec<Grid>,
     /// Unit of the cells: `2^-fraction_bits` of a level step.
@@ -117,6 +148,11 @@ pub(crate) fn kernel_slice(slice: &InputSlice) -> Slice {
 }
 
 impl LayerProgram {
+    /// The blocks of a stack.
+    pub(crate) fn stacked<'a>(&'a self, stack: &'a [usize]) -> impl Iterator<Item = &'a BlockProgram> {
+        stack.iter().map(|&i| &self.blocks[i])
+    }
+
     /// Levels per unit of the sums.
     pub(crate) fn scale(&self) -> f32 {
         (-f64::from(self.fraction_bits)).exp2() as f32

@@ -3,7 +3,7 @@
 use crate::program::{BlockProgram, Cells, LayerProgram, Occupied};
 use crate::wide;
 use ohmic_hardware::Skipping;
-use ohmic_numerics::kernel::engine::{Deviates, Digits, Read, Totals, Values, Vectors, Workspace};
+use ohmic_numerics::kernel::engine::{Deviates, Digits, Read, Start, Totals, Values, Vectors, Workspace};
 use ohmic_numerics::kernel::{self, Accumulators, Order, Weighed};
 use ohmic_numerics::{Noise, Site};
 use std::ops::Range;
@@ -91,36 +91,51 @@ fn multiply_tile(
     }
     let has_variance = noise.is_some() && program.blocks.iter().any(|b| b.variance.is_some());
     let squares = if has_variance { squares.squares(&program.layout, &program.digits, vectors) } else { &[] };
-    for block in program.blocks.iter().filter(|b| b.group == group) {
-        match (&block.cells, cut) {
-            (Cells::Engine(engine), Some(digits)) => {
+    for stack in program.stacks.iter().filter(|stack| program.blocks[stack[0]].group == group) {
+        let bottom = &program.blocks[stack[0]];
+        for block in program.stacked(stack) {
+            add_input_sums(block, vectors, &mut answer);
+        }
+        let (Cells::Engine(engine), Some(digits)) = (&bottom.cells, cut) else {
+            let stack: Vec<&BlockProgram> = program.stacked(stack).collect();
+            clips += wide::read_stack(program, &stack, vectors, first_draw, noise, &mut answer);
+            continue;
+        };
+        let is_some = issue(program, vectors, program.stacked(stack), issued) == Issued::Some;
+        worth.clear();
+        worth.extend(bottom.worth.iter().map(|&w| f64::from(w)));
+        for columns in 0..engine.groups() {
+            let mut issued = &issued[..];
+            let mut start = Start::Fresh;
+            for block in program.stacked(stack) {
+                let Cells::Engine(engine) = &block.cells else {
+                    unreachable!("all blocks of a program are packed alike");
+                };
+                let own;
+                (own, issued) =
+                    issued.split_at(if is_some { block.fragments.len() * vectors.count() } else { 0 });
                 let noise = noise.filter(|_| program.sigma_lsb > 0.0 || block.variance.is_some());
-                let deviates = noise.map(|(source, layer)| {
-                    let all = issue(program, vectors, block.fragments.clone(), issued);
-                    Deviates {
-                        noise: source,
-                        site: Site { layer, block: block.block },
-                        first_draw,
-                        sigma: &block.sigma,
-                        variance: block.variance.as_ref(),
-                        issued: if all == Issued::All { None } else { Some(issued) },
-                    }
+                let deviates = noise.map(|(source, layer)| Deviates {
+                    noise: source,
+                    site: Site { layer, block: block.block },
+                    first_draw,
+                    sigma: &block.sigma,
+                    variance: block.variance.as_ref(),
+                    issued: is_some.then_some(own),
                 });
                 let read = Read {
                     layout: &program.layout,
                     fragment: block.fragments.start,
                     digits,
                     deviates: deviates.as_ref().map(|d| (d, squares)),
+                    group: columns,
+                    start,
                 };
-                worth.clear();
-                worth.extend(block.worth.iter().map(|&w| f64::from(w)));
-                clips += engine.read(read, workspace, |totals| {
-                    weigh(program, block, &totals, worth, &mut answer);
-                });
+                clips += engine.read(read, workspace);
+                start = Start::Onto;
             }
-            _ => clips += wide::read_block(program, block, vectors, first_draw, noise, &mut answer),
+            weigh(program, bottom, &workspace.totals(), worth, &mut answer);
         }
-        add_input_sums(block, vectors, &mut answer);
     }
     clips
 }
@@ -132,22 +147,24 @@ enum Issued {
     Some,
 }
 
-/// Which slices the machine issues, vectors × fragments, bit `s` for slice `s`.
-fn issue(
+/// Which slices the machine issues, block after block vectors × fragments, bit `s` for slice `s`.
+fn issue<'a>(
     program: &LayerProgram,
     vectors: Vectors<'_>,
-    fragments: Range<usize>,
+    blocks: impl Iterator<Item = &'a BlockProgram>,
     out: &mut Vec<u64>,
 ) -> Issued {
     if program.skipping == Skipping::None {
         return Issued::All;
     }
     out.clear();
-    for vector in 0..vectors.count() {
-        for f in fragments.clone() {
-            let occupied = occupied(vectors, vector, program.layout.rows[f].clone());
-            let set = |(s, slice)| u64::from(program.is_issued(slice, occupied)) << s;
-            out.push(program.slices.iter().enumerate().map(set).sum());
+    for block in blocks {
+        for vector in 0..vectors.count() {
+            for f in block.fragments.clone() {
+                let occupied = occupied(vectors, vector, program.layout.rows[f].clone());
+                let set = |(s, slice)| u64::from(program.is_issued(slice, occupied)) << s;
+                out.push(program.slices.iter().enumerate().map(set).sum());
+            }
         }
     }
     Issued::Some

@@ -7,7 +7,7 @@
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use ohmic_numerics::kernel::engine::{
-    Block, BlockSource, Deviates, Digits, Engine, Layout, Read, Slice, Values, Vectors, Workspace,
+    Block, BlockSource, Deviates, Digits, Engine, Layout, Read, Slice, Start, Values, Vectors, Workspace,
 };
 use ohmic_numerics::kernel::{Digit, DigitPart, Grids};
 use ohmic_numerics::{Mat, Noise, Purpose, Seed, Site, Uniform};
@@ -125,10 +125,12 @@ fn engines(c: &mut Criterion) {
             bench.iter(|| {
                 let digits = digits.cut(&layout, &cut, vectors);
                 let deviates: Option<(_, &[i16])> = (case.sigma > 0.0).then_some((&deviates, &[]));
-                let read = Read { layout: &layout, fragment: 0, digits, deviates };
-                block.read(read, &mut workspace, |totals| {
-                    black_box(totals.values);
-                })
+                for group in 0..block.groups() {
+                    let start = Start::Fresh;
+                    let read = Read { layout: &layout, fragment: 0, digits, deviates, group, start };
+                    black_box(block.read(read, &mut workspace));
+                    black_box(workspace.totals().values);
+                }
             });
         });
     }

@@ -243,8 +243,7 @@ unsafe fn bits_panel<const HOW: u8>(
                 let shift = _mm_cvtsi32_si128(slice.unsigned_abs().trailing_zeros() as i32);
                 let worth = _mm512_sll_epi32(weigh::<HOW>(code, gain), shift);
                 let total = totals.as_mut_ptr().add((vector * beside.1 + beside.0) * Block::PANEL);
-                let kept = if f + s > 0 { 0xffff } else { 0 };
-                let sum = _mm512_maskz_loadu_epi32(kept, total);
+                let sum = _mm512_loadu_si512(total.cast());
                 let sum = if slice < 0 { _mm512_sub_epi32(sum, worth) } else { _mm512_add_epi32(sum, worth) };
                 _mm512_storeu_si512(total.cast(), sum);
             }

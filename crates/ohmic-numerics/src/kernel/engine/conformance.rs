@@ -183,14 +183,21 @@ fn answer(case: &Case, engine: Engine, level: Level, bytes: bool) -> Option<(Vec
     let squares = if variance.is_some() { squares.squares(&layout, &cut, vectors) } else { &[] };
     let deviates = (case.noise.0 > 0.0).then_some((&deviates, squares));
     let mut totals = vec![3; case.vectors * case.columns];
-    let read = Read { layout: &layout, fragment: first, digits, deviates };
-    let clips = block.read(read, &mut Workspace::default(), |part| {
+    let (mut clips, mut workspace) = (0, Workspace::default());
+    for group in 0..block.groups() {
+        let read = Read { layout: &layout, fragment: first, digits, deviates, group, start: Start::Fresh };
+        clips += block.read(read, &mut workspace);
+        if group == 1 {
+            // once more onto itself
+            clips += block.read(Read { start: Start::Onto, ..read }, &mut workspace);
+        }
+        let part = workspace.totals();
         for vector in 0..case.vectors {
             for (i, c) in part.columns.clone().enumerate() {
                 totals[vector * case.columns + c] = part.at(vector, i);
             }
         }
-    });
+    }
     Some((totals, clips))
 }
 
@@ -276,7 +283,7 @@ fn variances_are_those_of_the_real_numbers() {
     let mut out = Aligned::default();
     let mut digits = Digits::default();
     let squares = digits.squares(&layout, &[whole(DigitPart::Bits, 8)[0].digit], vectors);
-    deviates.variances(&block, &layout, &layout.offsets, squares, &mut out);
+    deviates.variances(&block, &layout, &layout.offsets, squares, 0, &mut out);
     for c in 0..columns {
         let want: f64 = (0..rows).map(|r| f64::from(x[r]).powi(2) * v[(r, c)]).sum();
         let got = f64::from((out[c] as u32).wrapping_add(packed.taken_off[0][c])) * f64::from(packed.unit);

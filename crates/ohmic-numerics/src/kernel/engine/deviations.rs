@@ -13,8 +13,9 @@ use std::ops::Range;
 /// Variances of the cells of a block at unit digits, as integers in units of `unit` levels².
 #[derive(Clone, Debug)]
 pub struct Variance {
-    /// One matrix a fragment.
+    /// One matrix a fragment and group of four panels.
     packed: Vec<PackedI16>,
+    groups: usize,
     /// What was taken off the squares of the digits, times the column's sum: fragments × width.
     pub(super) taken_off: Vec<Vec<u32>>,
     pub(super) unit: f32,
@@ -47,14 +48,21 @@ impl Variance {
                 }
             }
             taken_off.push(sums);
-            packed.push(PackedI16::pack(MatRef::new(f.len(), variance.cols(), &data)));
+            for first in (0..variance.cols()).step_by(GROUP) {
+                let columns = first..(first + GROUP).min(variance.cols());
+                let part: Vec<i16> = data
+                    .chunks_exact(variance.cols())
+                    .flat_map(|row| row[columns.clone()].iter().copied())
+                    .collect();
+                packed.push(PackedI16::pack(MatRef::new(f.len(), columns.len(), &part)));
+            }
         }
-        Self { packed, taken_off, unit: unit as f32 }
+        Self { packed, groups: variance.cols().div_ceil(GROUP), taken_off, unit: unit as f32 }
     }
 
     /// The variance of a cell: row within its fragment, column.
     pub fn at(&self, fragment: usize, row: usize, column: usize) -> u16 {
-        self.packed[fragment].at(row, column) as u16
+        self.packed[fragment * self.groups + column / GROUP].at(row, column % GROUP) as u16
     }
 
     /// Levels² that one unit stands for.
@@ -91,9 +99,10 @@ impl Deviates<'_> {
             "one set of slices a vector and fragment"
         );
         if let Some(variance) = self.variance {
-            let lengths = variance.packed.iter().map(|p| p.padded_rows());
+            let lengths = variance.packed.iter().step_by(variance.groups.max(1)).map(|p| p.padded_rows());
             assert!(
-                lengths.eq(block.rows.iter().map(|r| r.next_multiple_of(2)))
+                variance.groups == block.groups()
+                    && lengths.eq(block.rows.iter().map(|r| r.next_multiple_of(2)))
                     && variance.taken_off.iter().all(|off| off.len() == block.width),
                 "variances of the block's cells"
             );
@@ -101,7 +110,8 @@ impl Deviates<'_> {
         }
     }
 
-    /// Variances of all reads of a tile: `[fragment][vector · slices + slice][width]`, integers. `squares` are
+    /// Variances of all reads of a tile and a group of columns: `[fragment][vector · slices + slice][column]`, as
+    /// many columns as [`group_width`] says, integers. `squares` are
     /// those of the tile's digits ([`Digits::squares`]), laid out by `layout`.
     pub(super) fn variances(
         &self,
@@ -109,16 +119,18 @@ impl Deviates<'_> {
         layout: &Layout,
         offsets: &[usize],
         squares: &[i16],
+        group: usize,
         out: &mut Aligned<i32>,
     ) {
         let Some(variance) = self.variance else { return };
         let rows = squares.len() / layout.padded;
-        out.resize(block.rows.len() * rows * block.width);
+        let width = group_width(block, group * GROUP);
+        out.resize(block.rows.len() * rows * width);
         let mut at = Vec::with_capacity(rows);
-        for (f, out) in out.chunks_exact_mut(rows * block.width).enumerate() {
+        for (f, out) in out.chunks_exact_mut(rows * width).enumerate() {
             at.clear();
             at.extend((0..rows).map(|r| (r * layout.padded + offsets[f]) as u32));
-            mvm_i16(squares, &at, &variance.packed[f], out);
+            mvm_i16(squares, &at, &variance.packed[f * variance.groups + group], out);
         }
     }
 
@@ -189,6 +201,14 @@ pub fn deviate_number(slices: usize, width: usize, (fragment, slice): (usize, us
     number as u32
 }
 
+/// Columns of a group of four panels.
+pub(super) const GROUP: usize = 4 * Block::PANEL;
+
+/// Columns of the group that a column is in, panels rounded up.
+pub(super) fn group_width(block: &Block, column: usize) -> usize {
+    (block.width - column / GROUP * GROUP).min(GROUP)
+}
+
 /// Reads of a vector.
 pub(super) fn reads(slices: usize, fragments: usize) -> usize {
     read_index(slices, fragments, 0)
@@ -217,7 +237,7 @@ impl Tile<'_> {
         let Some(variance) = self.deviates.variance else { return sigma };
         let (f, row) = self.variance_row(vector, read);
         // the true sum is below 2^32
-        let sum = (self.variances[row * self.width + column] as u32)
+        let sum = (self.variances[row * self.count * Block::PANEL + column % GROUP] as u32)
             .wrapping_add(variance.taken_off[f][column]) as f32;
         (sum * variance.unit + sigma * sigma).sqrt()
     }

@@ -7,7 +7,7 @@ use super::normal512::{Keys, normals};
 use super::pack::{Packed, Turned};
 use super::staircase::Clips;
 use super::turn512::SET;
-use super::{Aligned, Block, DigitRows, Workspace};
+use super::{Aligned, Block, DigitRows, Start, Workspace};
 use std::arch::x86_64::*;
 use std::ops::Range;
 
@@ -23,7 +23,7 @@ pub(super) unsafe fn dot_group(
     digits: DigitRows<'_>,
     offsets: &[usize],
     columns: Range<usize>,
-    deviates: Option<(&Deviates<'_>, &[i32])>,
+    (deviates, start): (Option<(&Deviates<'_>, &[i32])>, Start),
     totals: &mut [i32],
     workspace: &mut Workspace,
 ) -> u64 {
@@ -37,11 +37,12 @@ pub(super) unsafe fn dot_group(
         (Some(_), None) => clips,
     };
     let run = Run {
+        onto: start == Start::Onto,
         block,
         cells,
         x,
         stride: digits.stride,
-        start: offsets.first().copied().unwrap_or(0) / cells.together,
+        first: offsets.first().copied().unwrap_or(0) / cells.together,
         vectors,
         apart: super::apart(vectors),
         deviation: deviates.map(|(d, variances)| Deviation::new(d, variances, block, vectors)),
@@ -61,13 +62,15 @@ pub(super) unsafe fn dot_group(
 }
 
 struct Run<'a> {
+    /// Whether totals are added to.
+    onto: bool,
     block: &'a Block,
     cells: &'a Turned,
     x: &'a [u8],
     /// Bytes of a set.
     stride: usize,
     /// The block's first step in a row of digits.
-    start: usize,
+    first: usize,
     vectors: usize,
     /// Distance of the totals of two columns.
     apart: usize,
@@ -137,7 +140,7 @@ impl Run<'_> {
 
     fn digits(&self, place: Place, slice: usize) -> *const u8 {
         let all = self.stride / (self.block.slices.len() * 4 * SET);
-        let step = slice * all + self.start + place.before;
+        let step = slice * all + self.first + place.before;
         self.x[place.set * self.stride + step * 4 * SET..][..place.steps * 4 * SET].as_ptr()
     }
 
@@ -242,7 +245,7 @@ impl Run<'_> {
                                     };
                                     let to = totals.as_mut_ptr().add($j * self.apart + set * SET + 16 * $i);
                                     // the first finds nothing in the totals
-                                    let before = if fragment + s > 0 { there[$i] } else { 0 };
+                                    let before = if self.onto || fragment + s > 0 { there[$i] } else { 0 };
                                     let before = _mm512_maskz_loadu_epi32(before, to);
                                     let sum = _mm512_add_epi32(before, worth);
                                     _mm512_mask_storeu_epi32(to, there[$i], sum);
@@ -390,14 +393,15 @@ impl<'a> Deviation<'a> {
         enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq,gfni,popcnt,bmi1,bmi2"
     )]
     unsafe fn std(&self, (vector, there): (usize, __mmask16), f: usize, s: usize, column: usize) -> __m512 {
-        let (slices, width) = (self.block.slices.len(), self.block.width);
+        let (slices, width) = (self.block.slices.len(), super::deviations::group_width(self.block, column));
         // SAFETY: see above.
         unsafe {
             let sigma = *self.deviates.sigma.get_unchecked(column);
             let Some(variance) = self.deviates.variance else { return _mm512_set1_ps(sigma) };
             let index = _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
             let apart = _mm512_mullo_epi32(index, _mm512_set1_epi32((slices * width) as i32));
-            let start = ((f * self.vectors + vector) * slices + s) * width + column;
+            let start =
+                ((f * self.vectors + vector) * slices + s) * width + column % super::deviations::GROUP;
             let from = self.variances.as_ptr().add(start);
             let sums = _mm512_mask_i32gather_epi32::<4>(_mm512_setzero_si512(), there, apart, from);
             let off = variance.taken_off[f][column] as i32;

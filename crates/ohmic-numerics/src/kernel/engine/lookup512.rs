@@ -2,13 +2,13 @@
 //! reads. See [`super::lookup`].
 
 use super::convert512::{CONVERTED, Converter, EXACT, NOISY, WITHIN, code, dot_pairs};
-use super::deviations::{Deviates, read_index};
+use super::deviations::{Deviates, GROUP, group_width, read_index};
 use super::digits::Of;
 use super::lookup::{Columns, Lookup, SET};
 use super::normal512::{Keys, normals};
 use super::pack::Packed;
 use super::staircase::{Clips, Staircase};
-use super::{Aligned, Block, DigitRows, Workspace};
+use super::{Aligned, Block, DigitRows, Start, Workspace};
 use std::arch::x86_64::*;
 use std::ops::Range;
 
@@ -28,7 +28,7 @@ pub(super) unsafe fn lookup_group(
     digits: DigitRows<'_>,
     offsets: &[usize],
     columns: Range<usize>,
-    deviates: Option<(&Deviates<'_>, &[i32])>,
+    (deviates, start): (Option<(&Deviates<'_>, &[i32])>, Start),
     totals: &mut [i32],
     workspace: &mut Workspace,
 ) -> u64 {
@@ -36,11 +36,12 @@ pub(super) unsafe fn lookup_group(
     let Of::Patterns(patterns) = digits.of else { unreachable!("digits were cut for another engine") };
     let vectors = digits.rows / block.slices.len();
     let run = Run {
+        onto: start == Start::Onto,
         block,
         lookup,
         patterns,
         stride: digits.stride,
-        start: offsets.first().copied().unwrap_or(0) / lookup.together,
+        first: offsets.first().copied().unwrap_or(0) / lookup.together,
         vectors,
         apart: super::apart(vectors),
         sets: vectors.div_ceil(lookup.lanes.vectors()),
@@ -130,13 +131,15 @@ fn high_products(a: __m512i, b: __m512i) -> __m512i {
 
 /// What all columns of a read have in common.
 struct Run<'a> {
+    /// Whether totals are added to.
+    onto: bool,
     block: &'a Block,
     lookup: &'a Lookup,
     patterns: &'a [u8],
     /// Bytes of a set of patterns.
     stride: usize,
     /// The block's first group of rows in a set of patterns.
-    start: usize,
+    first: usize,
     vectors: usize,
     /// Distance of the totals of two columns.
     apart: usize,
@@ -204,7 +207,7 @@ impl Run<'_> {
                         std::array::from_fn(|j| _mm512_load_si512(place.add(j)))
                     };
                     let each = if BYTES { SET } else { 4 * SET };
-                    let x = self.patterns.as_ptr().add(set * self.stride + (self.start + first_group) * each);
+                    let x = self.patterns.as_ptr().add(set * self.stride + (self.first + first_group) * each);
                     match &lookup.staircase {
                         Some(Staircase::Bytes(_)) if BYTES && HOW != NOISY => {
                             self.bytes_by_table::<N>(x, table, batch.clone(), column, &mut worth);
@@ -620,8 +623,9 @@ impl Run<'_> {
                         _mm512_mullo_epi32(vector, _mm512_set1_epi32(slices as i32)),
                         _mm512_add_epi32(_mm512_slli_epi32::<2>(four), _mm512_set1_epi32(i as i32)),
                     );
-                    let at = _mm512_mullo_epi32(row, _mm512_set1_epi32(block.width as i32));
-                    let start = (f * self.vectors + first as usize) * slices * block.width + column;
+                    let width = group_width(block, column);
+                    let at = _mm512_mullo_epi32(row, _mm512_set1_epi32(width as i32));
+                    let start = (f * self.vectors + first as usize) * slices * width + column % GROUP;
                     // SAFETY: only reads that exist are looked at.
                     let sums = unsafe {
                         _mm512_mask_i32gather_epi32::<4>(
@@ -679,7 +683,9 @@ impl Run<'_> {
                         _mm512_permutex2var_epi32(a, even, b),
                         _mm512_permutex2var_epi32(a, odd, b),
                     );
-                    _mm512_storeu_si512(to.cast(), sum);
+                    let before =
+                        if self.onto { _mm512_loadu_si512(to.cast()) } else { _mm512_setzero_si512() };
+                    _mm512_storeu_si512(to.cast(), _mm512_add_epi32(sum, before));
                     to = to.add(16);
                 }
                 return;
@@ -699,7 +705,9 @@ impl Run<'_> {
                     sum = _mm512_add_epi32(sum, _mm512_shuffle_i64x2::<0b01_00_11_10>(sum, sum));
                 }
                 let sum = _mm512_maskz_compress_epi32(first, sum);
-                _mm512_mask_storeu_epi32(to, u16::MAX >> (16 - 16 / quads), sum);
+                let there = u16::MAX >> (16 - 16 / quads);
+                let before = _mm512_maskz_loadu_epi32(if self.onto { there } else { 0 }, to);
+                _mm512_mask_storeu_epi32(to, there, _mm512_add_epi32(sum, before));
                 to = to.add(16 / quads);
             }
         }
@@ -720,25 +728,47 @@ unsafe fn build_bytes<const N: usize>(
     tables: &mut Aligned<u8>,
 ) {
     let Columns::Sixes(cells) = &lookup.cells else { unreachable!("cells were packed for another engine") };
-    let eighths = _mm512_set_epi8(
-        7, 7, 7, 7, 7, 7, 7, 7, 6, 6, 6, 6, 6, 6, 6, 6, 5, 5, 5, 5, 5, 5, 5, 5, 4, 4, 4, 4, 4, 4, 4, 4, 3, 3,
-        3, 3, 3, 3, 3, 3, 2, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0,
+    // row j of the group in each 64 bits, for the patterns of three rows that drive it
+    let of_group: __m512i = _mm512_set_epi64(
+        0x0808_0808_0808_0808,
+        0,
+        0x0808_0808_0808_0808,
+        0,
+        0x0808_0808_0808_0808,
+        0,
+        0x0808_0808_0808_0808,
+        0,
     );
-    // sums of three rows for all patterns, in the bytes of a word: none exceeds a byte
-    let three = |rows: &[u8]| {
-        u64::from(rows[0]) * 0x0100_0100_0100_0100
-            + u64::from(rows[1]) * 0x0101_0000_0101_0000
-            + u64::from(rows[2]) * 0x0101_0101_0000_0000
-    };
+    let row = |j: i8| _mm512_add_epi8(of_group, _mm512_set1_epi8(j));
+    let rows: [__m512i; 6] = std::array::from_fn(|j| row(j as i8));
+    let driven: [__mmask64; 3] = [0xaaaa_aaaa_aaaa_aaaa, 0xcccc_cccc_cccc_cccc, 0xf0f0_f0f0_f0f0_f0f0];
+    // which pattern of the first three rows, and of the others, each of the 64 patterns has
+    let lanes: [i8; 64] = std::array::from_fn(|e| e as i8);
+    // SAFETY: 64 bytes.
+    let lanes = unsafe { _mm512_loadu_si512(lanes.as_ptr().cast()) };
+    let low = _mm512_and_si512(lanes, _mm512_set1_epi8(7));
+    let high = _mm512_and_si512(_mm512_srli_epi16::<3>(lanes), _mm512_set1_epi8(7));
     for j in 0..N {
         let cells = &cells[((column + j) * lookup.groups + groups.start) * 8..][..groups.len() * 8];
-        for (g, rows) in cells.chunks_exact(8).enumerate() {
-            let low = _mm512_set1_epi64(three(&rows[..3]) as i64);
-            let high = _mm512_permutexvar_epi8(eighths, _mm512_set1_epi64(three(&rows[3..6]) as i64));
-            // SAFETY: see above.
+        for (eight, cells) in cells.chunks(64).enumerate() {
+            // SAFETY: masked to the cells; tables have room, see above.
             unsafe {
-                let to = tables.as_mut_ptr().add((g * N + j) * SET);
-                _mm512_store_si512(to.cast(), _mm512_add_epi8(low, high));
+                let cells = _mm512_maskz_loadu_epi8(u64::MAX >> (64 - cells.len()), cells.as_ptr().cast());
+                // sums of three rows for their eight patterns: none exceeds a byte
+                let three = |first: usize| {
+                    let one = |i: usize| _mm512_maskz_shuffle_epi8(driven[i], cells, rows[first + i]);
+                    _mm512_add_epi8(_mm512_add_epi8(one(0), one(1)), one(2))
+                };
+                let (first, second) = (three(0), three(3));
+                let left = groups.len() - 8 * eight;
+                let mut at = _mm512_setzero_si512();
+                for g in 8 * eight..8 * eight + left.min(8) {
+                    let low = _mm512_permutexvar_epi8(_mm512_or_si512(low, at), first);
+                    let high = _mm512_permutexvar_epi8(_mm512_or_si512(high, at), second);
+                    let to = tables.as_mut_ptr().add((g * N + j) * SET);
+                    _mm512_store_si512(to.cast(), _mm512_add_epi8(low, high));
+                    at = _mm512_add_epi8(at, _mm512_set1_epi8(8));
+                }
             }
         }
     }

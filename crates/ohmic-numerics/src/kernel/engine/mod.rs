@@ -133,8 +133,9 @@ pub struct Workspace {
     deviations: Aligned<f32>,
     /// Variances of all columns.
     variances: Aligned<i32>,
-    /// Totals of the columns in hand.
+    /// Totals of the columns in hand: which columns, how many vectors, and how they stand.
     totals: Aligned<i32>,
+    held: (Range<usize>, usize, TotalOrder),
 }
 
 /// What the reads of some columns come to.
@@ -159,6 +160,12 @@ pub enum TotalOrder {
     ByColumn(usize),
 }
 
+impl Default for TotalOrder {
+    fn default() -> Self {
+        Self::ByVector(0)
+    }
+}
+
 /// How far apart the totals of two columns stand.
 ///
 /// PERF: an odd number of cache lines, or columns would share few sets of the cache.
@@ -176,7 +183,7 @@ impl Totals<'_> {
     }
 }
 
-/// A read of many vectors.
+/// A read of many vectors through some columns.
 #[derive(Clone, Copy, Debug)]
 pub struct Read<'a> {
     /// Where digits stand.
@@ -188,16 +195,44 @@ pub struct Read<'a> {
     /// Where conversions deviate, and the squares of the digits ([`Digits::squares`]) where deviates have a
     /// variance.
     pub deviates: Option<(&'a Deviates<'a>, &'a [i16])>,
+    /// Which group of columns ([`Block::groups`]).
+    pub group: usize,
+    /// What the totals are added to.
+    pub start: Start,
+}
+
+/// What the totals of a read are added to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Start {
+    /// Nothing.
+    Fresh,
+    /// The totals of the read before, of a block of the same columns.
+    Onto,
+}
+
+impl Workspace {
+    /// What the last reads came to.
+    pub fn totals(&self) -> Totals<'_> {
+        let (columns, vectors, order) = self.held.clone();
+        Totals { columns, vectors, values: &self.totals, order }
+    }
 }
 
 impl Block {
-    /// Reads many vectors: hands what is written at the head of this module to `take`, some columns at a time,
-    /// and returns how many conversions clipped.
+    /// Groups of four panels: columns that are read together, so that they stay in the first- or second-level
+    /// cache.
+    pub fn groups(&self) -> usize {
+        (self.width / Self::PANEL).div_ceil(4)
+    }
+
+    /// Reads many vectors: what is written at the head of this module goes to the workspace's totals. Returns
+    /// how many conversions clipped.
     ///
     /// # Panics
-    /// Digits were cut for the block's engine by the layout; deviates are the block's.
-    pub fn read(&self, read: Read<'_>, workspace: &mut Workspace, mut take: impl FnMut(Totals<'_>)) -> u64 {
-        let Read { layout, fragment, digits, deviates } = read;
+    /// Digits were cut for the block's engine by the layout; deviates are the block's; totals are added to
+    /// those of as many columns and vectors.
+    pub fn read(&self, read: Read<'_>, workspace: &mut Workspace) -> u64 {
+        let Read { layout, fragment, digits, deviates, group, start } = read;
         let (slices, fragments) = (self.slices.len(), fragment..fragment + self.rows.len());
         let vectors = digits.rows / slices;
         assert_eq!(layout.engine(), self.engine, "digits for the block's engine");
@@ -206,26 +241,33 @@ impl Block {
             layout.rows[fragments.clone()].iter().map(ExactSizeIterator::len).eq(self.rows.iter().copied()),
             "the fragments of the block"
         );
+        let first = 4 * group;
+        let group = (first, (self.width / Self::PANEL - first).min(4));
+        let columns = first * Self::PANEL..((first + group.1) * Self::PANEL).min(self.columns);
         let offsets = &layout.offsets[fragments];
         let deviates = deviates.map(|(deviates, squares)| {
             deviates.check(self, layout, digits.rows, squares);
-            deviates.variances(self, layout, offsets, squares, &mut workspace.variances);
+            deviates.variances(self, layout, offsets, squares, group.0 / 4, &mut workspace.variances);
             deviates
         });
-        let mut clips = 0;
-        let panels = self.width / Self::PANEL;
-        // the columns in hand stay in the first- or second-level cache
-        for first in (0..panels).step_by(4) {
-            let group = (first, (panels - first).min(4));
-            let columns = first * Self::PANEL..((first + group.1) * Self::PANEL).min(self.columns);
-            let mut totals = std::mem::take(&mut workspace.totals);
-            totals.resize(apart(vectors) * group.1 * Self::PANEL);
-            let (more, order) =
-                self.read_group(offsets, digits, group, columns.clone(), deviates, &mut totals, workspace);
-            clips += more;
-            take(Totals { columns, vectors, values: &totals, order });
-            workspace.totals = totals;
+        let by_column = matches!(self.cells, Packed::Lookup(_) | Packed::Turned(_));
+        let each = group.1 * Self::PANEL;
+        let (order, length) = if by_column {
+            (TotalOrder::ByColumn(apart(vectors)), apart(vectors) * each)
+        } else {
+            (TotalOrder::ByVector(each), vectors * each)
+        };
+        let held = (columns.clone(), vectors, order);
+        let mut totals = std::mem::take(&mut workspace.totals);
+        if start == Start::Onto {
+            assert_eq!(workspace.held, held, "totals of as many columns and vectors");
+        } else {
+            workspace.held = held;
+            totals.resize(length);
         }
+        let clips =
+            self.read_group(offsets, digits, group, columns, (deviates, start), &mut totals, workspace);
+        workspace.totals = totals;
         clips
     }
 
@@ -236,12 +278,10 @@ impl Block {
         digits: DigitRows<'_>,
         group: (usize, usize),
         columns: Range<usize>,
-        deviates: Option<&Deviates<'_>>,
+        (deviates, start): (Option<&Deviates<'_>>, Start),
         totals: &mut [i32],
         workspace: &mut Workspace,
-    ) -> (u64, TotalOrder) {
-        let vectors = digits.rows / self.slices.len();
-        let totals = &mut totals[..apart(vectors) * group.1 * Self::PANEL];
+    ) -> u64 {
         #[cfg(target_arch = "x86_64")]
         if let Packed::Lookup(_) | Packed::Turned(_) = self.cells {
             let variances = std::mem::take(&mut workspace.variances);
@@ -250,32 +290,34 @@ impl Block {
             let read = if turned { dot512::dot_group } else { lookup512::lookup_group };
             // SAFETY: cells are packed like this only for a level whose features are all there; `read` has
             // asserted the shapes that the functions rely on.
-            let clips = unsafe { read(self, digits, offsets, columns, noisy, totals, workspace) };
+            let clips = unsafe { read(self, digits, offsets, columns, (noisy, start), totals, workspace) };
             workspace.variances = variances;
-            return (clips, TotalOrder::ByColumn(apart(vectors)));
+            return clips;
         }
-        let order = TotalOrder::ByVector(group.1 * Self::PANEL);
-        let totals = &mut totals[..vectors * group.1 * Self::PANEL];
+        let _ = columns;
+        if start == Start::Fresh {
+            totals.fill(0);
+        }
+        let vectors = digits.rows / self.slices.len();
         let Workspace { deviations, variances, .. } = workspace;
         let deviations = deviates.map(|deviates| {
             deviates.fill(self.level, self, group, vectors, variances, deviations);
             &deviations[..]
         });
         if self.engine == Engine::Plain {
-            return (plain::read_group(self, digits, offsets, group, deviations, totals), order);
+            return plain::read_group(self, digits, offsets, group, deviations, totals);
         }
         #[cfg(target_arch = "x86_64")]
         if self.level == super::Level::Avx512 {
             // SAFETY: the block's level is one whose features are all there; `read` has asserted the shapes
             // that the function relies on.
-            let clips = unsafe { bits512::bits_group(self, digits, offsets, group, deviations, totals) };
-            return (clips, order);
+            return unsafe { bits512::bits_group(self, digits, offsets, group, deviations, totals) };
         }
         #[cfg(all(target_arch = "aarch64", target_endian = "little"))]
         if self.level == super::Level::Neon && matches!(self.engine, Engine::Dot16 | Engine::Dot8) {
             // SAFETY: the block's level is one of this machine; `read` has asserted the shapes.
-            return (unsafe { neon::dot_group(self, digits, offsets, group, deviations, totals) }, order);
+            return unsafe { neon::dot_group(self, digits, offsets, group, deviations, totals) };
         }
-        (portable::read_group(self.level, self, digits, offsets, group, deviations, totals), order)
+        portable::read_group(self.level, self, digits, offsets, group, deviations, totals)
     }
 }

@@ -41,7 +41,6 @@ pub(super) unsafe fn dot_group(
     deviations: Option<&[f32]>,
     totals: &mut [i32],
 ) -> u64 {
-    totals.fill(0);
     let group = Group { block, digits, offsets, first, count, deviations };
     macro_rules! run {
         ($kind:ident, $m:literal) => {

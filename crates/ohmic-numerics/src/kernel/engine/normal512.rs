@@ -118,7 +118,10 @@ pub(super) unsafe fn deviations(tile: Tile<'_>, out: &mut [f32]) {
                             None => sigma,
                             Some(variance) => {
                                 let (f, row) = tile.variance_row(t, read);
-                                let sums = tile.variances.as_ptr().add(row * width + column);
+                                let sums = tile
+                                    .variances
+                                    .as_ptr()
+                                    .add((row * count + column / Block::PANEL - first) * Block::PANEL);
                                 let off = variance.taken_off.get_unchecked(f).as_ptr().add(column);
                                 let sums = _mm512_add_epi32(
                                     _mm512_loadu_si512(sums.cast()),

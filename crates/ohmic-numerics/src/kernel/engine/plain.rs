@@ -22,7 +22,6 @@ pub(super) fn read_group(
     let columns = first * Block::PANEL..(first + count) * Block::PANEL;
     let each = count * Block::PANEL;
     let reads = reads(slices, fragments);
-    totals.fill(0);
     let mut clips = 0;
     for row in 0..digits.rows {
         let (vector, s) = (row / slices, row % slices);

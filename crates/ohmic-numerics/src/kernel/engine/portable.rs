@@ -37,7 +37,6 @@ fn group_body(
 ) -> u64 {
     let (slices, fragments, width) = (block.slices.len(), block.rows.len(), block.width);
     let (reads, each) = (reads(slices, fragments), count * Block::PANEL);
-    totals.fill(0);
     let columns = first * Block::PANEL..(first + count) * Block::PANEL;
     let mut clips = 0u64;
     let mut sums = [0i32; GROUP];

@@ -365,8 +365,8 @@ fn every_level_draws_the_same_bits() {
                 issued: None,
             };
             let mut variances = Aligned::default();
-            deviates.variances(&block, &layout, &layout.offsets, squares, &mut variances);
             for first in (0..block.width() / Block::PANEL).step_by(4) {
+                deviates.variances(&block, &layout, &layout.offsets, squares, first / 4, &mut variances);
                 let group = (first, (block.width() / Block::PANEL - first).min(4));
                 let mut want = Aligned::default();
                 deviates.fill(Level::Scalar, &block, group, shape.vectors, &variances, &mut want);
