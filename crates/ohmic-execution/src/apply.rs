@@ -3,6 +3,7 @@
 use crate::Error;
 use crate::read::TILE;
 use ohmic_network::Tensor;
+use ohmic_network::gather::Gathered;
 use ohmic_network::quantization::QuantizedMvm;
 use ohmic_numerics::kernel::engine::{Values, Vectors};
 use ohmic_numerics::kernel::{self, Order};
@@ -139,7 +140,7 @@ pub(crate) fn apply(
     Ok(Tensor::new(input.batch, shape, out))
 }
 
-fn gather<T: Copy + Default>(
+fn gather<T: Gathered>(
     layer: &QuantizedMvm,
     integers: &[T],
     samples: usize,

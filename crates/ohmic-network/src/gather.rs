@@ -1,6 +1,7 @@
 //! How the input vectors of a layer matrix are gathered from a layer's input (im2col).
 
 use crate::{Error, Shape};
+pub use ohmic_numerics::kernel::Windows;
 use std::ops::Range;
 
 /// Which input values form the vectors that a layer matrix is multiplied with.
@@ -20,6 +21,43 @@ const LARGEST: usize = 1 << 16;
 
 /// Values that are copied at once.
 const CHUNK: usize = 8;
+
+/// Values that are gathered.
+pub trait Gathered: Copy + Default {
+    /// Copies eight values from each of `starts` of each window to the window's vector, one start's `each` values
+    /// behind the other's; vectors are `stride` apart. What is too much is written over by the next start.
+    fn copy_runs(
+        source: &[Self],
+        windows: Windows,
+        starts: &[usize],
+        each: usize,
+        out: &mut [Self],
+        stride: usize,
+    ) {
+        for (i, out) in out.chunks_exact_mut(stride).enumerate() {
+            let window = &source[windows.first + i * windows.step..];
+            for (row, &start) in starts.iter().enumerate() {
+                out[row * each..row * each + CHUNK].copy_from_slice(&window[start..start + CHUNK]);
+            }
+        }
+    }
+}
+
+impl Gathered for f32 {}
+impl Gathered for i32 {}
+impl Gathered for u64 {}
+impl Gathered for u8 {
+    fn copy_runs(
+        source: &[Self],
+        windows: Windows,
+        starts: &[usize],
+        each: usize,
+        out: &mut [Self],
+        stride: usize,
+    ) {
+        ohmic_numerics::kernel::copy_runs(source, windows, starts, each, out, stride);
+    }
+}
 
 /// Largest gathered matrix (`k × positions` of one group) that is accepted: 1 GiB of floats.
 const LARGEST_GATHERED: usize = 1 << 28;
@@ -235,13 +273,7 @@ impl Gather {
     ///
     /// # Panics
     /// `out.len() == positions.len() * self.k()`.
-    pub fn gather<T: Copy + Default>(
-        &self,
-        sample: &[T],
-        group: usize,
-        positions: Range<usize>,
-        out: &mut [T],
-    ) {
+    pub fn gather<T: Gathered>(&self, sample: &[T], group: usize, positions: Range<usize>, out: &mut [T]) {
         self.gather_rows(sample, group, positions, self.k(), out);
     }
 
@@ -249,7 +281,7 @@ impl Gather {
     ///
     /// # Panics
     /// `out.len() == positions.len() * stride`.
-    pub fn gather_rows<T: Copy + Default>(
+    pub fn gather_rows<T: Gathered>(
         &self,
         sample: &[T],
         group: usize,
@@ -264,7 +296,7 @@ impl Gather {
     ///
     /// # Panics
     /// `out.len() == positions.len() * stride`.
-    pub fn gather_padded<T: Copy + Default>(
+    pub fn gather_padded<T: Gathered>(
         &self,
         sample: &[T],
         group: usize,
@@ -301,28 +333,26 @@ impl Gather {
         // what is too much in a chunk is written over by the next kernel row, or lies behind the vector
         let chunked = w.dilation[1] == 1 && kw <= CHUNK;
         let safe = if chunked { (0..rows).take_while(|row| row * kw + CHUNK <= stride).count() } else { 0 };
-        let mut at = [positions.start / out_width, positions.start % out_width];
-        for out in out.chunks_exact_mut(stride) {
-            let window = &padded[at[0] * w.stride[0] * width + at[1] * w.stride[1]..];
-            at[1] += 1;
-            if at[1] == out_width {
-                at = [at[0] + 1, 0];
-            }
-            let mut to = 0;
-            for &start in &starts[..safe] {
-                if let (Some(from), Some(out)) =
-                    (window[start..].first_chunk::<CHUNK>(), out[to..].first_chunk_mut::<CHUNK>())
-                {
-                    *out = *from;
+        // windows beside each other, line by line
+        let mut position = positions.start;
+        let mut out = out;
+        while position < positions.end {
+            let (y, x) = (position / out_width, position % out_width);
+            let count = (out_width - x).min(positions.end - position);
+            let (here, rest) = out.split_at_mut(count * stride);
+            let first = y * w.stride[0] * width + x * w.stride[1];
+            let windows = Windows { first, step: w.stride[1], count };
+            T::copy_runs(padded, windows, &starts[..safe], kw, here, stride);
+            for (i, out) in here.chunks_exact_mut(stride).enumerate() {
+                let window = &padded[first + i * w.stride[1]..];
+                for (&start, out) in starts[safe..].iter().zip(out[safe * kw..].chunks_exact_mut(kw)) {
+                    for (x, out) in out.iter_mut().enumerate() {
+                        *out = window[start + x * w.dilation[1]];
+                    }
                 }
-                to += kw;
             }
-            for &start in &starts[safe..] {
-                for (x, out) in out[to..to + kw].iter_mut().enumerate() {
-                    *out = window[start + x * w.dilation[1]];
-                }
-                to += kw;
-            }
+            out = rest;
+            position += count;
         }
     }
 

@@ -44,6 +44,7 @@ mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
 mod convert;
+mod copy;
 pub mod engine;
 mod float;
 mod gemm;
@@ -59,6 +60,7 @@ pub use convert::{
     Accumulators, Digit, DigitPart, Grids, Order, Weighed, add_bits, add_squares, digits, quantize_bytes,
     row_values, turned_values, values, weigh,
 };
+pub use copy::{Windows, copy_runs};
 pub use float::{Begin, InputRows, PanelsF32, dots_f32};
 pub use gemm::{Op, gemm_f32};
 pub use mvm::{PackedI16, mvm_i16};
