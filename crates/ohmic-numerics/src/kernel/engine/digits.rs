@@ -156,8 +156,8 @@ pub(super) enum Of<'a> {
     Words(&'a [i16]),
     Bytes(&'a [u8]),
     Bits(&'a [u64]),
-    /// `[set of reads][group of rows]`, see `patterns512.rs`.
-    Patterns(&'a [u8]),
+    /// `[set of reads][group of rows]`, and which groups are driven, see `patterns512.rs`.
+    Patterns(&'a [u8], &'a [u64]),
     /// `[set of 64 vectors][slice][step][vector]`, see `turn512.rs`.
     Turned(&'a [u8]),
 }
@@ -232,10 +232,11 @@ impl Digits {
                 let stride = layout.groups() * super::patterns512::bytes_a_group(layout.engine);
                 let sets = vectors.count().div_ceil(SET / count);
                 lanes.resize(sets * stride);
+                bits.resize(sets * super::patterns512::words_of(layout.groups()), 0);
                 // SAFETY: `level` reports AVX-512 only where all the features of the function are there; sets are
                 // those of the vectors.
-                unsafe { super::patterns512::patterns(layout, slices, count, vectors, lanes) };
-                cut(Of::Patterns(lanes), stride)
+                unsafe { super::patterns512::patterns(layout, slices, count, vectors, lanes, bits) };
+                cut(Of::Patterns(lanes, bits), stride)
             }
             Engine::Table16 | Engine::Table8 | Engine::Bits => {
                 assert!(slices.iter().all(|s| s.bits == 1), "one-bit digits");

@@ -29,6 +29,8 @@ pub(super) struct Lookup {
     /// Groups whose sums a byte can add up.
     pub(super) flush: usize,
     pub(super) lanes: Lanes,
+    /// Whether a sum of zero gives a code of zero and does not clip.
+    pub(super) zero_is_zero: bool,
     /// Conversions in short integers, if there are any.
     pub(super) staircase: Option<Staircase>,
 }
@@ -59,6 +61,9 @@ impl Lookup {
             most_groups: source.fragments.iter().map(groups).max().unwrap_or(0),
             flush: if bytes { 255 / largest_entry(source, together).max(1) as usize } else { 1 },
             lanes: Lanes::of(source.slices)?,
+            zero_is_zero: source.grids.is_none_or(|g| {
+                g.floor.iter().all(|&low| low <= 0.0) && g.ceiling.iter().all(|&high| high >= 0.0)
+            }),
             staircase: if bytes { Staircase::of(source) } else { None },
         })
     }

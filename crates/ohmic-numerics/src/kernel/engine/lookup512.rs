@@ -7,6 +7,7 @@ use super::digits::Of;
 use super::lookup::{Columns, Lookup, SET};
 use super::normal512::{Keys, normals};
 use super::pack::Packed;
+use super::patterns512::words_of;
 use super::staircase::{Clips, Staircase};
 use super::{Aligned, Block, DigitRows, Start, Workspace};
 use std::arch::x86_64::*;
@@ -33,13 +34,19 @@ pub(super) unsafe fn lookup_group(
     workspace: &mut Workspace,
 ) -> u64 {
     let Packed::Lookup(lookup) = &block.cells else { unreachable!("cells were packed for another engine") };
-    let Of::Patterns(patterns) = digits.of else { unreachable!("digits were cut for another engine") };
+    let Of::Patterns(patterns, driven) = digits.of else {
+        unreachable!("digits were cut for another engine")
+    };
     let vectors = digits.rows / block.slices.len();
     let run = Run {
         onto: start == Start::Onto,
         block,
         lookup,
         patterns,
+        driven,
+        words: words_of(
+            digits.stride / if matches!(lookup.cells, Columns::Sixes(_)) { SET } else { 4 * SET },
+        ),
         stride: digits.stride,
         first: offsets.first().copied().unwrap_or(0) / lookup.together,
         vectors,
@@ -136,6 +143,9 @@ struct Run<'a> {
     block: &'a Block,
     lookup: &'a Lookup,
     patterns: &'a [u8],
+    /// Which groups of rows any read of a set drives, so many words a set.
+    driven: &'a [u64],
+    words: usize,
     /// Bytes of a set of patterns.
     stride: usize,
     /// The block's first group of rows in a set of patterns.
@@ -215,6 +225,7 @@ impl Run<'_> {
                         Some(Staircase::Words(_)) if BYTES && HOW != NOISY => {
                             clips += self.bytes_by_steps::<N, HOW>(
                                 set,
+                                first_group,
                                 x,
                                 table,
                                 batch.clone(),
@@ -225,6 +236,7 @@ impl Run<'_> {
                         _ => {
                             clips += self.by_floats::<N, BYTES, HOW>(
                                 set,
+                                first_group,
                                 x,
                                 table,
                                 batch.clone(),
@@ -244,6 +256,20 @@ impl Run<'_> {
             }
         }
         clips
+    }
+
+    /// Which of some groups of rows are driven, as bits; all of them if they are too many.
+    fn driven(&self, set: usize, first: usize, groups: usize) -> u64 {
+        if groups > 64 {
+            return u64::MAX;
+        }
+        let first = self.first + first;
+        let words = &self.driven[set * self.words..][..self.words];
+        let mut bits = words[first / 64] >> (first % 64);
+        if first % 64 != 0 && first / 64 + 1 < words.len() {
+            bits |= words[first / 64 + 1] << (64 - first % 64);
+        }
+        bits & (u64::MAX >> (64 - groups))
     }
 
     /// Which reads of a set there are.
@@ -275,28 +301,31 @@ impl Run<'_> {
         x: *const u8,
         table: *const u8,
         groups: usize,
+        driven: u64,
     ) -> [[__m512i; 2]; N] {
         let low = _mm512_set1_epi16(0xff);
         let mut words = [[_mm512_setzero_si512(); 2]; N];
-        let mut first = 0;
-        while first < groups {
-            let end = (first + self.lookup.flush).min(groups);
+        let mut left = Groups { groups, driven, next: 0 };
+        let mut group = left.next();
+        while group < groups {
             let mut bytes = [_mm512_setzero_si512(); N];
-            for g in first..end {
+            let mut room = self.lookup.flush;
+            while group < groups && room > 0 {
                 // SAFETY: see above.
                 unsafe {
-                    let x = _mm512_loadu_si512(x.add(g * SET).cast());
+                    let x = _mm512_loadu_si512(x.add(group * SET).cast());
                     for (j, bytes) in bytes.iter_mut().enumerate() {
-                        let table = _mm512_load_si512(table.add((g * N + j) * SET).cast());
+                        let table = _mm512_load_si512(table.add((group * N + j) * SET).cast());
                         *bytes = _mm512_add_epi8(*bytes, _mm512_permutexvar_epi8(x, table));
                     }
                 }
+                group = left.next();
+                room -= 1;
             }
             for (words, bytes) in words.iter_mut().zip(bytes) {
                 words[0] = _mm512_add_epi16(words[0], _mm512_and_si512(bytes, low));
                 words[1] = _mm512_add_epi16(words[1], _mm512_srli_epi16::<8>(bytes));
             }
-            first = end;
         }
         words
     }
@@ -309,10 +338,17 @@ impl Run<'_> {
     #[target_feature(
         enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq,gfni,popcnt,bmi1,bmi2"
     )]
-    unsafe fn longs<const N: usize>(x: *const u8, table: *const u8, groups: usize) -> [[__m512i; 4]; N] {
+    unsafe fn longs<const N: usize>(
+        x: *const u8,
+        table: *const u8,
+        groups: usize,
+        driven: u64,
+    ) -> [[__m512i; 4]; N] {
         let ones = _mm512_set1_epi16(1);
         let mut sums = [[_mm512_setzero_si512(); 4]; N];
-        for g in 0..groups {
+        let mut left = Groups { groups, driven, next: 0 };
+        let mut g = left.next();
+        while g < groups {
             // SAFETY: see above.
             unsafe {
                 let x: [__m512i; 4] =
@@ -324,6 +360,7 @@ impl Run<'_> {
                     }
                 }
             }
+            g = left.next();
         }
         sums
     }
@@ -392,6 +429,7 @@ impl Run<'_> {
     unsafe fn bytes_by_steps<const N: usize, const HOW: u8>(
         &self,
         set: usize,
+        mut before: usize,
         mut x: *const u8,
         mut table: *const u8,
         fragments: Range<usize>,
@@ -404,34 +442,39 @@ impl Run<'_> {
         let mut clips = 0;
         for f in fragments {
             let groups = block.rows[f].div_ceil(lookup.together);
+            let driven = self.driven(set, before, groups);
+            before += groups;
             // SAFETY: steps have an entry for each of the columns.
             unsafe {
-                let words = self.words::<N>(x, table, groups);
-                unrolled!(N, J, {
-                    let c = column + J;
-                    let set1 = |v: &Aligned<u32>| _mm512_set1_epi32(*v.get_unchecked(c) as i32);
-                    let (slope, half) = (set1(&steps.slope), set1(&steps.half));
-                    let code = |sum: __m512i| {
-                        let scaled = high_products(_mm512_slli_epi16::<7>(sum), slope);
-                        let code = _mm512_srl_epi16(_mm512_add_epi16(scaled, half), shift);
-                        let code = if steps.has_odd {
-                            let odd = _mm512_cmpeq_epi16_mask(sum, set1(&steps.off));
-                            _mm512_mask_add_epi16(code, odd, code, set1(&steps.put))
-                        } else {
-                            code
+                // sums of nothing give codes of zero, none of which clips
+                if driven != 0 {
+                    let words = self.words::<N>(x, table, groups, driven);
+                    unrolled!(N, J, {
+                        let c = column + J;
+                        let set1 = |v: &Aligned<u32>| _mm512_set1_epi32(*v.get_unchecked(c) as i32);
+                        let (slope, half) = (set1(&steps.slope), set1(&steps.half));
+                        let code = |sum: __m512i| {
+                            let scaled = high_products(_mm512_slli_epi16::<7>(sum), slope);
+                            let code = _mm512_srl_epi16(_mm512_add_epi16(scaled, half), shift);
+                            let code = if steps.has_odd {
+                                let odd = _mm512_cmpeq_epi16_mask(sum, set1(&steps.off));
+                                _mm512_mask_add_epi16(code, odd, code, set1(&steps.put))
+                            } else {
+                                code
+                            };
+                            if HOW == WITHIN { code } else { _mm512_min_epi16(code, set1(&steps.high)) }
                         };
-                        if HOW == WITHIN { code } else { _mm512_min_epi16(code, set1(&steps.high)) }
-                    };
-                    if HOW != WITHIN {
-                        let ceiling = set1(&steps.ceiling);
-                        let above = words[J].map(|sum| _mm512_cmpgt_epi16_mask(sum, ceiling));
-                        if above != [0; 2] {
-                            clips += self.clipped(set, above);
+                        if HOW != WITHIN {
+                            let ceiling = set1(&steps.ceiling);
+                            let above = words[J].map(|sum| _mm512_cmpgt_epi16_mask(sum, ceiling));
+                            if above != [0; 2] {
+                                clips += self.clipped(set, above);
+                            }
                         }
-                    }
-                    let codes = [code(words[J][0]), code(words[J][1])];
-                    worth[J] = self.weigh(f, c, codes, worth[J]);
-                });
+                        let codes = [code(words[J][0]), code(words[J][1])];
+                        worth[J] = self.weigh(f, c, codes, worth[J]);
+                    });
+                }
                 let each = SET * groups;
                 x = x.add(each);
                 table = table.add(each * N);
@@ -494,6 +537,7 @@ impl Run<'_> {
     unsafe fn by_floats<const N: usize, const BYTES: bool, const HOW: u8>(
         &self,
         set: usize,
+        mut before: usize,
         mut x: *const u8,
         mut table: *const u8,
         fragments: Range<usize>,
@@ -505,43 +549,47 @@ impl Run<'_> {
         let mut clips = 0;
         for f in fragments {
             let groups = block.rows[f].div_ceil(lookup.together);
+            let driven = self.driven(set, before, groups);
+            before += groups;
             // SAFETY: see the caller.
             unsafe {
-                let sums: [[__m512i; 4]; N] = if BYTES {
-                    let low = _mm512_set1_epi32(0xffff);
-                    self.words::<N>(x, table, groups).map(|[even, odd]| {
-                        [
-                            _mm512_and_si512(even, low),
-                            _mm512_and_si512(odd, low),
-                            _mm512_srli_epi32::<16>(even),
-                            _mm512_srli_epi32::<16>(odd),
-                        ]
-                    })
-                } else {
-                    Self::longs::<N>(x, table, groups)
-                };
-                unrolled!(N, J, {
-                    let c = column + J;
-                    if HOW == EXACT {
-                        worth[J] = self.pass(f, c, sums[J], worth[J]);
+                if driven != 0 || HOW == NOISY || !lookup.zero_is_zero {
+                    let sums: [[__m512i; 4]; N] = if BYTES {
+                        let low = _mm512_set1_epi32(0xffff);
+                        self.words::<N>(x, table, groups, driven).map(|[even, odd]| {
+                            [
+                                _mm512_and_si512(even, low),
+                                _mm512_and_si512(odd, low),
+                                _mm512_srli_epi32::<16>(even),
+                                _mm512_srli_epi32::<16>(odd),
+                            ]
+                        })
                     } else {
-                        let at = &converters[J];
-                        let deviations = match &self.deviates {
-                            Some(noisy) if HOW == NOISY => self.deviations(noisy, set, f, c, &there),
-                            _ => [_mm512_setzero_ps(); 4],
-                        };
-                        let mut code = |i: usize| {
-                            let deviations = (&raw const deviations[i]).cast();
-                            code::<HOW>(sums[J][i], at, deviations, there[i], &mut clips)
-                        };
-                        let (c0, c1, c2, c3) = (code(0), code(1), code(2), code(3));
-                        let codes = [
-                            _mm512_mask_mov_epi16(c0, 0xaaaa_aaaa, _mm512_slli_epi32::<16>(c2)),
-                            _mm512_mask_mov_epi16(c1, 0xaaaa_aaaa, _mm512_slli_epi32::<16>(c3)),
-                        ];
-                        worth[J] = self.weigh(f, c, codes, worth[J]);
-                    }
-                });
+                        Self::longs::<N>(x, table, groups, driven)
+                    };
+                    unrolled!(N, J, {
+                        let c = column + J;
+                        if HOW == EXACT {
+                            worth[J] = self.pass(f, c, sums[J], worth[J]);
+                        } else {
+                            let at = &converters[J];
+                            let deviations = match &self.deviates {
+                                Some(noisy) if HOW == NOISY => self.deviations(noisy, set, f, c, &there),
+                                _ => [_mm512_setzero_ps(); 4],
+                            };
+                            let mut code = |i: usize| {
+                                let deviations = (&raw const deviations[i]).cast();
+                                code::<HOW>(sums[J][i], at, deviations, there[i], &mut clips)
+                            };
+                            let (c0, c1, c2, c3) = (code(0), code(1), code(2), code(3));
+                            let codes = [
+                                _mm512_mask_mov_epi16(c0, 0xaaaa_aaaa, _mm512_slli_epi32::<16>(c2)),
+                                _mm512_mask_mov_epi16(c1, 0xaaaa_aaaa, _mm512_slli_epi32::<16>(c3)),
+                            ];
+                            worth[J] = self.weigh(f, c, codes, worth[J]);
+                        }
+                    });
+                }
                 let each = SET * groups;
                 x = x.add(if BYTES { each } else { 4 * each });
                 table = table.add(each * N);
@@ -711,6 +759,29 @@ impl Run<'_> {
                 to = to.add(16 / quads);
             }
         }
+    }
+}
+
+/// Groups of rows that are driven, one after the other.
+///
+/// PERF: images are dark and rectified signals zero in places: what no read of a set drives adds nothing.
+struct Groups {
+    groups: usize,
+    driven: u64,
+    next: usize,
+}
+
+impl Groups {
+    /// The next one; `groups` or more if there is none.
+    #[inline(always)]
+    fn next(&mut self) -> usize {
+        if self.groups > 64 {
+            self.next += 1;
+            return self.next - 1;
+        }
+        let group = self.driven.trailing_zeros() as usize;
+        self.driven &= self.driven.wrapping_sub(1);
+        group
     }
 }
 

@@ -135,7 +135,7 @@ impl Group<'_> {
             let start: *const u8 = match digits.of {
                 Of::Bytes(x) => x.as_ptr().add(offsets[f]),
                 Of::Words(x) => x.as_ptr().add(offsets[f]).cast(),
-                Of::Bits(_) | Of::Patterns(_) => unreachable!("digits were cut for another engine"),
+                Of::Bits(_) | Of::Patterns(..) => unreachable!("digits were cut for another engine"),
             };
             let stride = digits.stride * if KIND == WORDS { 2 } else { 1 };
             let x: [*const u8; M] = std::array::from_fn(|i| start.add((row + i) * stride));

@@ -11,15 +11,22 @@ pub(super) fn bytes_a_group(engine: Engine) -> usize {
     if engine == Engine::Table8 { SET } else { 4 * SET }
 }
 
+/// Words that hold a bit for each group.
+pub(super) fn words_of(groups: usize) -> usize {
+    groups.div_ceil(64)
+}
+
 /// The patterns of many vectors, `[set][group of rows][lane]`: what picks a sum from its table. For
 /// [`Engine::Table8`] a byte of six rows; for [`Engine::Table16`] four registers of words, of lanes 0, 4, 8 ...,
 /// of lanes 1, 5, 9 ... and so on: the first four rows, and 16 and the next four.
+///
+/// `driven` says which groups any read drives: `words_of(groups)` words a set, a bit a group.
 ///
 /// PERF: eight rows by eight bits are transposed by one product of bit matrices.
 ///
 /// # Safety
 /// The CPU has the features named; digits of one bit; `lanes` is their number rounded up as
-/// [`super::lookup::Lanes`] does; `out` holds all sets.
+/// [`super::lookup::Lanes`] does; `out` and `driven` hold all sets.
 #[target_feature(
     enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq,gfni,popcnt,bmi1,bmi2"
 )]
@@ -29,6 +36,7 @@ pub(super) unsafe fn patterns(
     lanes: usize,
     vectors: Vectors<'_>,
     out: &mut [u8],
+    driven: &mut [u64],
 ) {
     let together = rows_together(layout.engine());
     let each = bytes_a_group(layout.engine());
@@ -50,7 +58,9 @@ pub(super) unsafe fn patterns(
         let load = |a: &[i8; 64]| _mm512_loadu_si512(a.as_ptr().cast());
         let (spread, fields, transposed) = (load(&spread), load(&fields), load(&transposed));
         let bits = _mm512_set1_epi8(rows_of_a_group as i8);
-        for (set, out) in out.chunks_exact_mut(groups * each).enumerate() {
+        driven.fill(0);
+        let sets = out.chunks_exact_mut(groups * each).zip(driven.chunks_exact_mut(words_of(groups)));
+        for (set, (out, driven)) in sets.enumerate() {
             for (rows, offset) in layout.runs() {
                 for (i, start) in rows.clone().step_by(8 * together).enumerate() {
                     let n = (rows.end - start).min(8 * together);
@@ -69,6 +79,8 @@ pub(super) unsafe fn patterns(
                     let first = offset / together + 8 * i;
                     for (g, item) in items.into_iter().take(n.div_ceil(together)).enumerate() {
                         let to = out.as_mut_ptr().add((first + g) * each).cast::<__m512i>();
+                        let any = _mm512_test_epi32_mask(item, item) != 0;
+                        driven[(first + g) / 64] |= u64::from(any) << ((first + g) % 64);
                         if each == SET {
                             _mm512_storeu_si512(to, item);
                             continue;
