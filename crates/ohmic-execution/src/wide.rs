@@ -4,7 +4,7 @@
 use crate::program::{BlockProgram, Cells, LayerProgram};
 use crate::read::{Answer, occupied};
 use ohmic_numerics::kernel::engine::{Vectors, deviate_number};
-use ohmic_numerics::{Noise, Purpose, Site};
+use ohmic_numerics::{Noise, Site};
 
 /// Adds the answer of blocks above each other; returns how many conversions clipped.
 ///
@@ -105,7 +105,7 @@ fn fold(
                             let at = Site { layer, block: block.block };
                             let width = block.padded_columns();
                             let cell = deviate_number(program.slices.len(), width, (local, s), c);
-                            level += source.normal(Purpose::Converter, at, draw, cell)
+                            level += source.deviate(at, draw, cell)
                                 * if block.variance.is_none() && variances[c] == 0.0 {
                                     sigma
                                 } else {

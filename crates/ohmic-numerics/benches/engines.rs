@@ -7,9 +7,10 @@
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use ohmic_numerics::kernel::engine::{
-    Block, BlockSource, Deviates, Digits, Engine, Layout, Read, Slice, Start, Values, Vectors, Workspace,
+    Aligned, Block, BlockSource, Deviates, Digits, Engine, Layout, Read, Slice, Start, Values, Vectors,
+    Workspace,
 };
-use ohmic_numerics::kernel::{Digit, DigitPart, Grids};
+use ohmic_numerics::kernel::{Digit, DigitPart, Grids, Level};
 use ohmic_numerics::{Mat, Noise, Purpose, Seed, Site, Uniform};
 use std::hint::black_box;
 
@@ -137,5 +138,38 @@ fn engines(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(all, engines);
+/// Deviates of conversions alone, without read noise: throughput is in deviates.
+fn deviates(c: &mut Criterion) {
+    let mut group = c.benchmark_group("deviates");
+    let slice = Slice { digit: Digit { part: DigitPart::Bits, shift: 0, bits: 8 }, gain: 1 };
+    let cells = Mat::filled(ROWS, COLUMNS, 1i16);
+    let gains = Mat::filled(1, COLUMNS, 1);
+    let source = BlockSource {
+        cells: cells.view(),
+        fragments: &[0..ROWS],
+        gains: gains.view(),
+        grids: None,
+        scale: 1.0,
+        slices: &[slice; 8],
+    };
+    let Ok(block) = Block::pack(Engine::Plain, &source) else { return };
+    let (noise, sigma) = (Noise::new(Seed(2)), vec![0.5; COLUMNS]);
+    let site = Site { layer: 0, block: 0 };
+    let deviates =
+        Deviates { noise: &noise, site, first_draw: 0, sigma: &sigma, variance: None, issued: None };
+    let mut out = Aligned::default();
+    let panels = 4;
+    group.throughput(Throughput::Elements((VECTORS * panels * Block::PANEL * source.slices.len()) as u64));
+    for level in Level::available() {
+        group.bench_function(level.name(), |bench| {
+            bench.iter(|| {
+                deviates.fill(level, &block, (0, panels), VECTORS, &[], &mut out);
+                black_box(&out);
+            });
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(all, engines, deviates);
 criterion_main!(all);

@@ -6,7 +6,7 @@
 
 use super::{Aligned, Block, Layout};
 use crate::kernel::{Level, PackedI16, mvm_i16};
-use crate::noise::quad_normals;
+use crate::noise::quad_deviates;
 use crate::{MatRef, Noise, Purpose, Site};
 use std::ops::Range;
 
@@ -139,9 +139,12 @@ impl Deviates<'_> {
         [self.site.block, (Purpose::Converter as u32) << 24 | (self.site.layer & 0x00ff_ffff)]
     }
 
-    /// The deviations of panels `first .. first + count`, in levels: `[vector][read][panel][16]`, reads counted
-    /// by [`read_index`].
-    pub(super) fn fill(
+    /// The deviations of panels `first .. first + count`, in levels: `[vector][read][panel][16]`, reads in the
+    /// order of [`deviate_number`]. `variances`: of all reads of the tile, `[fragment][vector][slice][panel][16]`.
+    ///
+    /// # Panics
+    /// A sigma for all columns of the block; variances, if reads are noisy, for all reads and all the panels.
+    pub fn fill(
         &self,
         level: Level,
         block: &Block,
@@ -152,6 +155,12 @@ impl Deviates<'_> {
     ) {
         let (fragments, slices) = (block.rows.len(), block.slices.len());
         let reads = reads(slices, fragments);
+        assert!(self.sigma.len() == block.width && (first + count) * Block::PANEL <= block.width, "columns");
+        if let Some(variance) = self.variance {
+            let off = &variance.taken_off;
+            assert!(off.len() == fragments && off.iter().all(|off| off.len() == block.width), "variances");
+            assert!(variances.len() == fragments * vectors * slices * count * Block::PANEL, "variances");
+        }
         out.resize(vectors * reads * count * Block::PANEL);
         let tile = Tile {
             deviates: self,
@@ -311,7 +320,7 @@ fn sixteen_times_four(key: [u32; 2], counters: [u32; 16], draw: u32, place: [u32
     }
     let mut normals = [[0f32; LANES]; 4];
     for i in 0..LANES {
-        let four = quad_normals([c0[i], c1[i], c2[i], c3[i]]);
+        let four = quad_deviates([c0[i], c1[i], c2[i], c3[i]]);
         for (normals, normal) in normals.iter_mut().zip(four) {
             normals[i] = normal;
         }

@@ -3,7 +3,7 @@
 use super::convert512::{CONVERTED, Converter, EXACT, NOISY, WITHIN, code, dot_pairs};
 use super::deviations::{Deviates, read_index};
 use super::digits::Of;
-use super::normal512::{Keys, normals};
+use super::normal512::{Draws, Philox, normals, squares};
 use super::pack::{Packed, Turned};
 use super::staircase::Clips;
 use super::turn512::SET;
@@ -107,6 +107,7 @@ impl Run<'_> {
         let mut clips = 0;
         for set in 0..self.vectors.div_ceil(SET) {
             let mut before = 0;
+            let draws = self.deviation.as_ref().map(|deviation| deviation.draws(set));
             for (fragment, rows) in self.block.rows.iter().enumerate() {
                 let steps = rows.div_ceil(self.cells.together);
                 let place = Place { set, fragment, before, steps };
@@ -121,13 +122,16 @@ impl Run<'_> {
                         let totals = &mut totals[(c - columns.start) * self.apart..];
                         // columns that share deviates go together
                         if left >= 6 && HOW != NOISY {
-                            clips += self.tile::<6, BYTES, HOW>(place, c, totals, workspace);
+                            clips +=
+                                self.tile::<6, BYTES, HOW>((place, draws.as_ref()), c, totals, workspace);
                             c += 6;
                         } else if left >= 4 {
-                            clips += self.tile::<4, BYTES, HOW>(place, c, totals, workspace);
+                            clips +=
+                                self.tile::<4, BYTES, HOW>((place, draws.as_ref()), c, totals, workspace);
                             c += 4;
                         } else {
-                            clips += self.tile::<1, BYTES, HOW>(place, c, totals, workspace);
+                            clips +=
+                                self.tile::<1, BYTES, HOW>((place, draws.as_ref()), c, totals, workspace);
                             c += 1;
                         }
                     }
@@ -187,7 +191,7 @@ impl Run<'_> {
     )]
     unsafe fn tile<const N: usize, const BYTES: bool, const HOW: u8>(
         &self,
-        place: Place,
+        (place, draws): (Place, Option<&[Draws; 4]>),
         column: usize,
         totals: &mut [i32],
         workspace: &mut Workspace,
@@ -200,13 +204,14 @@ impl Run<'_> {
             std::array::from_fn(|i| ((1u32 << there.saturating_sub(16 * i).min(16)) - 1) as u16);
         let mut clips = 0;
         for s in 0..slices {
-            if let Some(deviation) = &self.deviation
+            if let (Some(deviation), Some(draws)) = (&self.deviation, draws)
                 && HOW == NOISY
                 && (slices == 1 || s % 4 == 0)
             {
                 // SAFETY: see above.
                 unsafe {
-                    deviation.tile::<N>((set * SET, there), fragment, s, column, &mut workspace.deviations);
+                    let vectors = (set * SET, there);
+                    deviation.tile::<N>(vectors, draws, fragment, s, column, &mut workspace.deviations);
                 }
             }
             let of = if slices == 1 { 0 } else { s % 4 };
@@ -316,7 +321,7 @@ unsafe fn products<const N: usize, const BYTES: bool>(
 struct Deviation<'a> {
     deviates: &'a Deviates<'a>,
     variances: &'a [i32],
-    keys: Keys,
+    philox: Philox,
     block: &'a Block,
     vectors: usize,
 }
@@ -326,7 +331,22 @@ impl<'a> Deviation<'a> {
         enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq,gfni,popcnt,bmi1,bmi2"
     )]
     fn new(deviates: &'a Deviates<'a>, variances: &'a [i32], block: &'a Block, vectors: usize) -> Self {
-        Self { deviates, variances, keys: Keys::new(deviates.noise.key()), block, vectors }
+        let philox = Philox::new(deviates.noise.key(), deviates.place());
+        Self { deviates, variances, philox, block, vectors }
+    }
+
+    /// The draws of a set's vectors, four registers of them.
+    #[target_feature(
+        enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq,gfni,popcnt,bmi1,bmi2"
+    )]
+    fn draws(&self, set: usize) -> [Draws; 4] {
+        let index = _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
+        let mut all = [Draws::none(); 4];
+        for (i, draws) in all.iter_mut().enumerate() {
+            let first = self.deviates.first_draw.wrapping_add((set * SET + 16 * i) as u32);
+            *draws = self.philox.draws(_mm512_add_epi32(index, _mm512_set1_epi32(first as i32)));
+        }
+        all
     }
 
     /// Deviations of a set of vectors and `N` columns, `[column][register][slice of four]`, from slice `s` on.
@@ -339,6 +359,7 @@ impl<'a> Deviation<'a> {
     unsafe fn tile<const N: usize>(
         &self,
         (first, there): (usize, [__mmask16; 4]),
+        draws: &[Draws; 4],
         f: usize,
         s: usize,
         column: usize,
@@ -346,34 +367,32 @@ impl<'a> Deviation<'a> {
     ) {
         let Self { deviates, block, .. } = self;
         let (slices, width) = (block.slices.len(), block.width);
-        let index = _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
-        let place = deviates.place();
-        for (i, there) in there.into_iter().enumerate().filter(|(_, there)| *there != 0) {
-            let vector = first + 16 * i;
-            let draw = deviates.first_draw.wrapping_add(vector as u32);
-            let draw = _mm512_add_epi32(index, _mm512_set1_epi32(draw as i32));
-            let drawn = |counter: usize| normals(&self.keys, _mm512_set1_epi32(counter as i32), draw, place);
-            if slices == 1 {
-                let four = drawn((f * width + column) / 4);
+        let registers = there.iter().filter(|there| **there != 0).count();
+        if slices == 1 {
+            // four columns share a counter
+            let drawn = self.drawn((f * width + column) / 4, draws, registers);
+            for (i, drawn) in drawn[..registers].iter().enumerate() {
                 for j in 0..N {
-                    let normal = four[(column + j) % 4];
                     // SAFETY: see above.
                     unsafe {
-                        let std = self.std((vector, there), f, 0, column + j);
+                        let std = self.std((first + 16 * i, there[i]), f, 0, column + j);
                         let to = out.as_mut_ptr().add((j * 4 + i) * 4 * 16);
-                        _mm512_store_ps(to, _mm512_mul_ps(normal, std));
+                        _mm512_store_ps(to, _mm512_mul_ps(drawn[(column + j) % 4], std));
                     }
                 }
-                continue;
             }
+        } else {
+            let counter = read_index(slices, f, s) / 4 * width + column;
             for j in 0..N {
-                let four = drawn(read_index(slices, f, s) / 4 * width + column + j);
-                for (o, normal) in four.into_iter().enumerate().take(slices - s) {
-                    // SAFETY: see above.
-                    unsafe {
-                        let std = self.std((vector, there), f, s + o, column + j);
-                        let to = out.as_mut_ptr().add(((j * 4 + i) * 4 + o) * 16);
-                        _mm512_store_ps(to, _mm512_mul_ps(normal, std));
+                let drawn = self.drawn(counter + j, draws, registers);
+                for (i, drawn) in drawn[..registers].iter().enumerate() {
+                    for o in 0..(slices - s).min(4) {
+                        // SAFETY: see above.
+                        unsafe {
+                            let std = self.std((first + 16 * i, there[i]), f, s + o, column + j);
+                            let to = out.as_mut_ptr().add(((j * 4 + i) * 4 + o) * 16);
+                            _mm512_store_ps(to, _mm512_mul_ps(drawn[o], std));
+                        }
                     }
                 }
             }
@@ -390,6 +409,32 @@ impl<'a> Deviation<'a> {
                 }
             }
         }
+    }
+
+    /// Four deviates of a counter for each of some registers of vectors.
+    ///
+    /// PERF: words, then radii, then deviates: see [`Philox::words`].
+    #[inline]
+    #[target_feature(
+        enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq,gfni,popcnt,bmi1,bmi2"
+    )]
+    fn drawn(&self, counter: usize, [a, b, c, d]: &[Draws; 4], registers: usize) -> [[__m512; 4]; 4] {
+        let counter = self.philox.counter(counter);
+        let mut words = [[_mm512_setzero_si512(); 4]; 4];
+        [words[0], words[1]] = self.philox.words([&counter; 2], [a, b]);
+        if registers > 2 {
+            [words[2], words[3]] = self.philox.words([&counter; 2], [c, d]);
+        }
+        for words in &mut words[..registers] {
+            words[0] = _mm512_castps_si512(squares(words[0]));
+            words[2] = _mm512_castps_si512(squares(words[2]));
+        }
+        let mut drawn = [[_mm512_setzero_ps(); 4]; 4];
+        for (drawn, words) in drawn.iter_mut().zip(&words[..registers]) {
+            [drawn[0], drawn[1]] = normals(_mm512_castsi512_ps(words[0]), words[1]);
+            [drawn[2], drawn[3]] = normals(_mm512_castsi512_ps(words[2]), words[3]);
+        }
+        drawn
     }
 
     /// Standard deviations of sixteen vectors.

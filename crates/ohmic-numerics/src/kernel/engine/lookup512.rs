@@ -5,7 +5,7 @@ use super::convert512::{CONVERTED, Converter, EXACT, NOISY, WITHIN, code, dot_pa
 use super::deviations::{Deviates, GROUP, group_width, read_index};
 use super::digits::Of;
 use super::lookup::{Columns, Lookup, SET};
-use super::normal512::{Keys, normals};
+use super::normal512::{Counters, Draws, Philox, normals, squares};
 use super::pack::Packed;
 use super::patterns512::words_of;
 use super::staircase::{Clips, Staircase};
@@ -52,11 +52,8 @@ pub(super) unsafe fn lookup_group(
         vectors,
         apart: super::apart(vectors),
         sets: vectors.div_ceil(lookup.lanes.vectors()),
-        deviates: deviates.map(|(deviates, variances)| Noisy {
-            deviates,
-            variances,
-            keys: Keys::new(deviates.noise.key()),
-        }),
+        deviates: deviates
+            .map(|(deviates, variances)| Noisy::new(block, lookup, columns.start, deviates, variances)),
     };
     let how = match (&block.grids, &run.deviates) {
         (None, _) => EXACT,
@@ -157,10 +154,72 @@ struct Run<'a> {
     deviates: Option<Noisy<'a>>,
 }
 
+/// What the deviations of all columns have in common.
 struct Noisy<'a> {
     deviates: &'a Deviates<'a>,
     variances: &'a [i32],
-    keys: Keys,
+    philox: Philox,
+    /// Of the lanes: vector of the set, and counters from the first of a fragment and column.
+    vector: __m512i,
+    counter: __m512i,
+    /// Of the lanes of each register: the variance from the first of a set, fragment and column.
+    variance: [__m512i; 4],
+}
+
+impl<'a> Noisy<'a> {
+    #[target_feature(
+        enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq,gfni,popcnt,bmi1,bmi2"
+    )]
+    fn new(
+        block: &Block,
+        lookup: &Lookup,
+        column: usize,
+        deviates: &'a Deviates<'a>,
+        variances: &'a [i32],
+    ) -> Self {
+        let slices = block.slices.len();
+        let quads = (lookup.lanes.slices / 4) as u32;
+        let index = _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
+        let vector = _mm512_srl_epi32(index, _mm_cvtsi32_si128(quads.trailing_zeros() as i32));
+        let four = _mm512_and_si512(index, _mm512_set1_epi32(quads as i32 - 1));
+        let width = _mm512_set1_epi32(block.width as i32);
+        let counter = if slices == 1 { _mm512_setzero_si512() } else { _mm512_mullo_epi32(four, width) };
+        let variance = std::array::from_fn(|i| {
+            // row of the variances: vector, slice
+            let row = _mm512_add_epi32(
+                _mm512_mullo_epi32(vector, _mm512_set1_epi32(slices as i32)),
+                _mm512_add_epi32(_mm512_slli_epi32::<2>(four), _mm512_set1_epi32(i as i32)),
+            );
+            _mm512_mullo_epi32(row, _mm512_set1_epi32(group_width(block, column) as i32))
+        });
+        let philox = Philox::new(deviates.noise.key(), deviates.place());
+        Self { deviates, variances, philox, vector, counter, variance }
+    }
+
+    /// The counters of a fragment and column.
+    #[inline]
+    #[target_feature(
+        enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq,gfni,popcnt,bmi1,bmi2"
+    )]
+    fn counters(&self, block: &Block, f: usize, column: usize) -> Counters {
+        let slices = block.slices.len();
+        let first = if slices == 1 {
+            (f * block.width + column) / 4
+        } else {
+            read_index(slices, f, 0) / 4 * block.width + column
+        };
+        self.philox.counters(_mm512_add_epi32(self.counter, _mm512_set1_epi32(first as i32)))
+    }
+
+    /// The draws of a set whose first vector is `first`.
+    #[inline]
+    #[target_feature(
+        enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq,gfni,popcnt,bmi1,bmi2"
+    )]
+    fn draws(&self, first: usize) -> Draws {
+        let draw = self.deviates.first_draw.wrapping_add(first as u32);
+        self.philox.draws(_mm512_add_epi32(self.vector, _mm512_set1_epi32(draw as i32)))
+    }
 }
 
 /// Which reads of a set there are: register `j` of four holds lanes `j`, `j + 4`, `j + 8` ...
@@ -181,7 +240,7 @@ impl Run<'_> {
         workspace: &mut Workspace,
     ) -> u64 {
         let Self { block, lookup, .. } = self;
-        let Workspace { tables, sums, .. } = workspace;
+        let Workspace { tables, sums, counters, .. } = workspace;
         sums.resize(self.sets * N * 16);
         tables.resize(GROUPS.max(lookup.most_groups) * N * SET);
         let converters: [Converter; N] = std::array::from_fn(|j| Converter::at(block, column + j));
@@ -209,6 +268,17 @@ impl Run<'_> {
                     build_words::<N>(lookup, column, first_group..first_group + groups, tables);
                 }
                 let table = tables.as_ptr();
+                if let Some(noisy) = &self.deviates {
+                    counters.resize(batch.len() * N * (size_of::<Counters>() / 4));
+                    let mut place = counters.as_mut_ptr().cast::<Counters>();
+                    for f in batch.clone() {
+                        for j in 0..N {
+                            place.write(noisy.counters(block, f, column + j));
+                            place = place.add(1);
+                        }
+                    }
+                }
+                let counters = counters.as_ptr().cast::<Counters>();
                 for set in 0..self.sets {
                     let place: *mut __m512i = sums.as_mut_ptr().cast::<__m512i>().add(set * N);
                     let mut worth: [__m512i; N] = if batch.start == 0 {
@@ -241,6 +311,7 @@ impl Run<'_> {
                                 table,
                                 batch.clone(),
                                 (column, &converters),
+                                counters,
                                 &mut worth,
                             );
                         }
@@ -542,10 +613,16 @@ impl Run<'_> {
         mut table: *const u8,
         fragments: Range<usize>,
         (column, converters): (usize, &[Converter; N]),
+        mut counters: *const Counters,
         worth: &mut [__m512i; N],
     ) -> u64 {
         let (block, lookup) = (self.block, self.lookup);
         let there = if HOW == EXACT || HOW == WITHIN { [0; 4] } else { self.there(set) };
+        let noisy = match &self.deviates {
+            Some(noisy) if HOW == NOISY => Some((noisy, noisy.draws(set * lookup.lanes.vectors()))),
+            _ => None,
+        };
+        let mut deviations = [[_mm512_setzero_ps(); 4]; N];
         let mut clips = 0;
         for f in fragments {
             let groups = block.rows[f].div_ceil(lookup.together);
@@ -553,6 +630,10 @@ impl Run<'_> {
             before += groups;
             // SAFETY: see the caller.
             unsafe {
+                if let Some((noisy, draws)) = &noisy {
+                    self.deviations(noisy, (draws, counters), set, (f, column), &there, &mut deviations);
+                    counters = counters.add(N);
+                }
                 if driven != 0 || HOW == NOISY || !lookup.zero_is_zero {
                     let sums: [[__m512i; 4]; N] = if BYTES {
                         let low = _mm512_set1_epi32(0xffff);
@@ -573,12 +654,8 @@ impl Run<'_> {
                             worth[J] = self.pass(f, c, sums[J], worth[J]);
                         } else {
                             let at = &converters[J];
-                            let deviations = match &self.deviates {
-                                Some(noisy) if HOW == NOISY => self.deviations(noisy, set, f, c, &there),
-                                _ => [_mm512_setzero_ps(); 4],
-                            };
                             let mut code = |i: usize| {
-                                let deviations = (&raw const deviations[i]).cast();
+                                let deviations = (&raw const deviations[J][i]).cast();
                                 code::<HOW>(sums[J][i], at, deviations, there[i], &mut clips)
                             };
                             let (c0, c1, c2, c3) = (code(0), code(1), code(2), code(3));
@@ -620,91 +697,88 @@ impl Run<'_> {
         worth
     }
 
-    /// What the conversions of a set deviate by, in levels.
+    /// What the conversions of a set, a fragment and `N` columns deviate by, in levels.
+    ///
+    /// PERF: the words of all columns before their deviates, both in memory: chains of dependent operations
+    /// that are short and many overlap.
     ///
     /// # Safety
-    /// As [`Run::columns`].
+    /// As [`Run::columns`]; the counters of the columns stand where they are said to.
     #[inline]
     #[target_feature(
         enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq,gfni,popcnt,bmi1,bmi2"
     )]
-    unsafe fn deviations(
+    unsafe fn deviations<const N: usize>(
         &self,
         noisy: &Noisy<'_>,
+        (draws, counters): (&Draws, *const Counters),
         set: usize,
-        f: usize,
-        column: usize,
+        (f, column): (usize, usize),
         there: &There,
-    ) -> [__m512; 4] {
+        out: &mut [[__m512; 4]; N],
+    ) {
         let (block, lanes, deviates) = (self.block, &self.lookup.lanes, noisy.deviates);
         let slices = block.slices.len();
-        let quads = (lanes.slices / 4) as u32;
-        let index = _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
-        // vector of the set, and four of slices
-        let vector = _mm512_srl_epi32(index, _mm_cvtsi32_si128(quads.trailing_zeros() as i32));
-        let four = _mm512_and_si512(index, _mm512_set1_epi32(quads as i32 - 1));
-        let first = (set * lanes.vectors()) as u32;
-        let draw =
-            _mm512_add_epi32(vector, _mm512_set1_epi32(deviates.first_draw.wrapping_add(first) as i32));
-        let counter = if slices == 1 {
-            _mm512_set1_epi32(((f * block.width + column) / 4) as i32)
-        } else {
-            let read = read_index(slices, f, 0);
-            let quad = _mm512_add_epi32(four, _mm512_set1_epi32((read / 4) as i32));
-            _mm512_add_epi32(
-                _mm512_mullo_epi32(quad, _mm512_set1_epi32(block.width as i32)),
-                _mm512_set1_epi32(column as i32),
-            )
-        };
-        let mut normal = normals(&noisy.keys, counter, draw, deviates.place());
-        if slices == 1 {
-            // four columns share a counter then
-            normal[0] = normal[column % 4];
+        let first = set * lanes.vectors();
+        let mut words = [[_mm512_setzero_si512(); 4]; N];
+        // SAFETY: see above.
+        let counters = unsafe { std::slice::from_raw_parts(counters, N) };
+        let (words_by_two, rest) = words.as_chunks_mut::<2>();
+        let (counters_by_two, one) = counters.as_chunks::<2>();
+        for (words, [a, b]) in words_by_two.iter_mut().zip(counters_by_two) {
+            *words = noisy.philox.words([a, b], [draws; 2]);
         }
-        let sigma = deviates.sigma[column];
-        for (i, normal) in normal.iter_mut().enumerate() {
-            let std = match deviates.variance {
-                None => _mm512_set1_ps(sigma),
-                Some(variance) => {
-                    // row of the variances: fragment, vector, slice
-                    let row = _mm512_add_epi32(
-                        _mm512_mullo_epi32(vector, _mm512_set1_epi32(slices as i32)),
-                        _mm512_add_epi32(_mm512_slli_epi32::<2>(four), _mm512_set1_epi32(i as i32)),
-                    );
-                    let width = group_width(block, column);
-                    let at = _mm512_mullo_epi32(row, _mm512_set1_epi32(width as i32));
-                    let start = (f * self.vectors + first as usize) * slices * width + column % GROUP;
-                    // SAFETY: only reads that exist are looked at.
-                    let sums = unsafe {
-                        _mm512_mask_i32gather_epi32::<4>(
-                            _mm512_setzero_si512(),
-                            there[i],
-                            at,
-                            noisy.variances.as_ptr().add(start),
-                        )
-                    };
-                    let off = _mm512_set1_epi32(variance.taken_off[f][column] as i32);
-                    let sums = _mm512_cvtepu32_ps(_mm512_add_epi32(sums, off));
-                    let read = _mm512_mul_ps(sums, _mm512_set1_ps(variance.unit));
-                    _mm512_sqrt_ps(_mm512_add_ps(read, _mm512_set1_ps(sigma * sigma)))
-                }
-            };
-            *normal = _mm512_mul_ps(*normal, std);
+        for (words, one) in rest.iter_mut().zip(one) {
+            [*words] = noisy.philox.words([one], [draws]);
         }
-        if let Some(issued) = deviates.issued {
+        for words in &mut words {
+            words[0] = _mm512_castps_si512(squares(words[0]));
+            words[2] = _mm512_castps_si512(squares(words[2]));
+        }
+        let mut issued = [u16::MAX; 4];
+        if let Some(of) = deviates.issued {
             let fragments = block.rows.len();
             let mut all = 0u64;
-            let vectors = (self.vectors - first as usize).min(lanes.vectors());
-            for v in 0..vectors {
+            for v in 0..(self.vectors - first).min(lanes.vectors()) {
                 let slices = u64::MAX >> (64 - lanes.slices);
-                all |= (issued[(first as usize + v) * fragments + f] & slices) << (v * lanes.slices);
+                all |= (of[(first + v) * fragments + f] & slices) << (v * lanes.slices);
             }
+            issued = std::array::from_fn(|i| _pext_u64(all, 0x1111_1111_1111_1111 << i) as __mmask16);
+        }
+        for (j, (normal, w)) in out.iter_mut().zip(&words).enumerate() {
+            let column = column + j;
+            let ([a, b], [c, d]) =
+                (normals(_mm512_castsi512_ps(w[0]), w[1]), normals(_mm512_castsi512_ps(w[2]), w[3]));
+            *normal = [a, b, c, d];
+            if slices == 1 {
+                // four columns share a counter then
+                normal[0] = normal[column % 4];
+            }
+            let sigma = deviates.sigma[column];
             for (i, normal) in normal.iter_mut().enumerate() {
-                let mask = _pext_u64(all, 0x1111_1111_1111_1111 << i) as __mmask16;
-                *normal = _mm512_maskz_mov_ps(mask, *normal);
+                let std = match deviates.variance {
+                    None => _mm512_set1_ps(sigma),
+                    Some(variance) => {
+                        let width = group_width(block, column);
+                        let start = (f * self.vectors + first) * slices * width + column % GROUP;
+                        // SAFETY: only reads that exist are looked at.
+                        let sums = unsafe {
+                            _mm512_mask_i32gather_epi32::<4>(
+                                _mm512_setzero_si512(),
+                                there[i],
+                                noisy.variance[i],
+                                noisy.variances.as_ptr().add(start),
+                            )
+                        };
+                        let off = _mm512_set1_epi32(variance.taken_off[f][column] as i32);
+                        let sums = _mm512_cvtepu32_ps(_mm512_add_epi32(sums, off));
+                        let read = _mm512_mul_ps(sums, _mm512_set1_ps(variance.unit));
+                        _mm512_sqrt_ps(_mm512_add_ps(read, _mm512_set1_ps(sigma * sigma)))
+                    }
+                };
+                *normal = _mm512_maskz_mul_ps(issued[i], *normal, std);
             }
         }
-        normal
     }
 
     /// The totals of a column: fours of slices shifted and added up.

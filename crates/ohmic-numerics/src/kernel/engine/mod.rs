@@ -129,6 +129,8 @@ pub struct Workspace {
     tables: Aligned<u8>,
     /// What the reads of the columns in hand are worth so far.
     sums: Aligned<i32>,
+    /// What counters of the columns in hand make of themselves before they meet a draw.
+    counters: Aligned<i32>,
     /// Deviations of the columns in hand, in levels.
     deviations: Aligned<f32>,
     /// Variances of all columns.

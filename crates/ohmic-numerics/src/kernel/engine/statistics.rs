@@ -7,7 +7,7 @@
 use super::deviations::{read_index, reads};
 use super::*;
 use crate::kernel::{Digit, DigitPart, Level};
-use crate::noise::quad_normals;
+use crate::noise::quad_deviates;
 use crate::{Mat, Noise, Seed, Site};
 
 /// Deviates that the test of the distribution draws unless the environment variable `OHMIC_DRAWS` says how
@@ -242,12 +242,12 @@ fn kolmogorov_distance_of_a_sorted_sample() {
     assert!(distance < bound, "Kolmogorov distance {distance}, bound {bound}");
 }
 
-/// No sampling: P(|z| > t) of a deviate z = R cos(πv) is the mean over all 2³² radii R of (2/π) acos(t / R), and
+/// No sampling: P(|z| > t) of a deviate z = R cos(φ) is the mean over all 2³² radii R of (2/π) acos(t / R), and
 /// only the smallest uniforms have radii beyond t. What is missing at 6.5 sigma is the coarseness of these few.
 #[test]
 fn tails_are_those_of_a_normal_distribution_to_their_end() {
-    // cos(0) = 1: the first of four deviates is the radius
-    let radius = |w: u32| f64::from(quad_normals([w, 0, 0, 0])[0]);
+    // cos 0 = 1: the first of four deviates is the radius
+    let radius = |w: u32| f64::from(quad_deviates([w, 0, 0, 0])[0]);
     for (sigma, error) in [(4.0, 1e-6), (5.0, 1e-5), (5.5, 1e-4), (6.0, 2e-3), (6.5, 2e-2)] {
         let sum: f64 = (0..)
             .map(radius)
@@ -262,7 +262,7 @@ fn tails_are_those_of_a_normal_distribution_to_their_end() {
     let largest = (66.0 * std::f64::consts::LN_2).sqrt();
     assert!((radius(0) / largest - 1.0).abs() < 1e-6, "{} for {largest}", radius(0));
     for w in [0, 1, 1 << 30, 1 << 31, 3 << 30, u32::MAX] {
-        for z in quad_normals([0, w, 0, w]) {
+        for z in quad_deviates([0, w, 0, w]) {
             assert!(f64::from(z.abs()) <= largest * (1.0 + 1e-6), "{z} beyond {largest}");
         }
     }
