@@ -146,7 +146,7 @@ fn deviates(c: &mut Criterion) {
     let gains = Mat::filled(1, COLUMNS, 1);
     let source = BlockSource {
         cells: cells.view(),
-        fragments: &[0..ROWS],
+        fragments: std::slice::from_ref(&(0..ROWS)),
         gains: gains.view(),
         grids: None,
         scale: 1.0,
