@@ -337,7 +337,7 @@ impl Run<'_> {
         let first = self.first + first;
         let words = &self.driven[set * self.words..][..self.words];
         let mut bits = words[first / 64] >> (first % 64);
-        if first % 64 != 0 && first / 64 + 1 < words.len() {
+        if !first.is_multiple_of(64) && first / 64 + 1 < words.len() {
             bits |= words[first / 64 + 1] << (64 - first % 64);
         }
         bits & (u64::MAX >> (64 - groups))
