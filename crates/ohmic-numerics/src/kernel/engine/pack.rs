@@ -132,14 +132,20 @@ impl Block {
         self.width
     }
 
-    /// The fastest engine that takes all of `sources`, or the one of [`super::force_engine`] if it does.
+    /// The engine with the least [`cost`] among those that take all of `sources`, or that of
+    /// [`super::force_engine`] if it does.
     pub fn choose(sources: &[BlockSource<'_>], negative: Negative) -> Option<Engine> {
-        // measured on AVX-512: a look-up adds four rows of 64 or 32 columns, a dot product four or two of 16
-        super::forced()
+        let takes = |e: Engine| {
+            (e != Engine::Dot8 || negative == Negative::Never) && sources.iter().all(|s| fits(e, s).is_ok())
+        };
+        if let Some(forced) = super::forced().filter(|&e| takes(e)) {
+            return Some(forced);
+        }
+        let all = |e: Engine| sources.iter().map(|s| cost(level(), e, s)).sum::<f64>();
+        Engine::ALL
             .into_iter()
-            .chain([Engine::Table8, Engine::Dot8, Engine::Table16, Engine::Dot16])
-            .filter(|&e| e != Engine::Dot8 || negative == Negative::Never)
-            .find(|&e| sources.iter().all(|s| fits(e, s).is_ok()))
+            .filter(|&e| e != Engine::Plain && takes(e))
+            .min_by(|&a, &b| all(a).total_cmp(&all(b)))
     }
 
     /// Packs a block for an engine.
@@ -185,6 +191,33 @@ impl Block {
             level,
         })
     }
+}
+
+/// What the multiply-adds of a block cost, in units of a look-up of bytes with AVX-512: rates of
+/// `cargo bench -p ohmic-numerics --bench engines` and of `ohmic bench --case isaac` with `OHMIC_KERNEL` and
+/// `OHMIC_ENGINE` on an Ice Lake server (2026-11-21). For NEON nothing has been measured; its dot products are
+/// taken to be twice as quick as the portable ones.
+fn cost(level: Level, engine: Engine, source: &BlockSource<'_>) -> f64 {
+    let (low, high) = extremes(source.cells);
+    let planes = f64::from(32 - ((high - low) as u32).leading_zeros()).max(1.0);
+    let slices = source.slices.len();
+    // lanes of look-ups are whole fours of slices
+    let padding = Lanes::slices_of(slices) as f64 / slices as f64;
+    let each = match (level, engine) {
+        (_, Engine::Plain) => f64::INFINITY,
+        (Level::Avx512, Engine::Table8) => padding,
+        (Level::Avx512, Engine::Table16) => 2.4 * padding,
+        (Level::Avx512, Engine::Bits) => 1.15 * planes,
+        (Level::Avx512, Engine::Dot8) => 2.2,
+        (Level::Avx512, Engine::Dot16) => 4.3,
+        (_, Engine::Bits) => 15.0 * planes,
+        (_, Engine::Table8 | Engine::Table16) => 85.0,
+        (Level::Neon, Engine::Dot8) => 60.0,
+        (Level::Neon, Engine::Dot16) => 110.0,
+        (_, Engine::Dot8) => 120.0,
+        (_, Engine::Dot16) => 220.0,
+    };
+    each * (source.cells.rows() * source.cells.cols() * slices) as f64
 }
 
 /// Whether digits can be negative.
@@ -394,4 +427,41 @@ fn interleave<T: super::aligned::Number>(
         first += groups * panels * Block::PANEL * group;
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Mat;
+
+    /// One slice would leave three of four lanes of a look-up empty; eight fill them. Off their levels, cells
+    /// take words.
+    #[test]
+    fn the_cheapest_engine_is_taken() {
+        let slice =
+            |shift, bits| Slice { digit: Digit { part: DigitPart::Bits, shift, bits }, gain: 1 << shift };
+        let eight: Vec<Slice> = (0..8).map(|shift| slice(shift, 1)).collect();
+        let gains = Mat::filled(1, 4, 1);
+        let whole = 0..64;
+        let cheapest = |level, slices: &[Slice], most: i16| {
+            let cells = Mat::from_fn(64, 4, |r, c| ((r + c) % 4) as i16 * most / 3);
+            let source = BlockSource {
+                cells: cells.view(),
+                fragments: std::slice::from_ref(&whole),
+                gains: gains.view(),
+                grids: None,
+                scale: 1.0,
+                slices,
+            };
+            let takes = Engine::ALL.into_iter().filter(|&e| fits(e, &source).is_ok());
+            takes.min_by(|&a, &b| cost(level, a, &source).total_cmp(&cost(level, b, &source)))
+        };
+        assert_eq!(cheapest(Level::Avx512, &eight, 3), Some(Engine::Table8));
+        assert_eq!(cheapest(Level::Avx512, &eight[..1], 3), Some(Engine::Dot8));
+        assert_eq!(cheapest(Level::Avx512, &eight, 3000), Some(Engine::Table16));
+        assert_eq!(cheapest(Level::Avx512, &eight[..1], 3000), Some(Engine::Dot16));
+        assert_eq!(cheapest(Level::Avx512, &[slice(0, 8)], 120), Some(Engine::Dot8));
+        assert_eq!(cheapest(Level::Avx2, &eight, 3), Some(Engine::Bits));
+        assert_eq!(cheapest(Level::Scalar, &eight, 3000), Some(Engine::Table16));
+    }
 }
