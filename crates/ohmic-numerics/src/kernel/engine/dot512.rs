@@ -30,11 +30,11 @@ pub(super) unsafe fn dot_group(
     let Packed::Turned(cells) = &block.cells else { unreachable!("cells were packed for another engine") };
     let Of::Turned(x) = digits.of else { unreachable!("digits were cut for another engine") };
     let vectors = digits.rows / block.slices.len();
-    let clips = if block.clips == Clips::Never { WITHIN } else { CONVERTED };
     let how = match (&block.grids, &deviates) {
         (None, _) => EXACT,
         (Some(_), Some(_)) => NOISY,
-        (Some(_), None) => clips,
+        (Some(_), None) if block.clips_in(columns.clone()) == Clips::Never => WITHIN,
+        (Some(_), None) => CONVERTED,
     };
     let run = Run {
         onto: start == Start::Onto,

@@ -55,33 +55,39 @@ pub(super) unsafe fn lookup_group(
         deviates: deviates
             .map(|(deviates, variances)| Noisy::new(block, lookup, columns.start, deviates, variances)),
     };
-    let how = match (&block.grids, &run.deviates) {
-        (None, _) => EXACT,
-        (Some(_), Some(_)) => NOISY,
-        (Some(_), None) if block.clips == Clips::Never => WITHIN,
-        (Some(_), None) => CONVERTED,
-    };
+    let bytes = matches!(lookup.cells, Columns::Sixes(_));
+    // PERF: words fill four registers of sums a column; with more columns than two they get in each other's way
+    let most = if bytes { 4 } else { 2 };
     let mut clips = 0;
     let mut column = columns.start;
     while column < columns.end {
-        let n = if columns.end - column >= 4 { 4 } else { 1 };
+        let n = if columns.end - column >= most { most } else { 1 };
         let totals = &mut totals[(column - columns.start) * run.apart..][..n * run.apart];
+        let how = match (&block.grids, &run.deviates) {
+            (None, _) => EXACT,
+            (Some(_), Some(_)) => NOISY,
+            (Some(_), None) if block.clips_in(column..column + n) == Clips::Never => WITHIN,
+            (Some(_), None) => CONVERTED,
+        };
         macro_rules! run {
-            ($bytes:literal) => {
-                match (n, how) {
-                    (4, EXACT) => run.columns::<4, $bytes, EXACT>(column, totals, workspace),
-                    (4, NOISY) => run.columns::<4, $bytes, NOISY>(column, totals, workspace),
-                    (4, WITHIN) => run.columns::<4, $bytes, WITHIN>(column, totals, workspace),
-                    (4, _) => run.columns::<4, $bytes, CONVERTED>(column, totals, workspace),
-                    (_, EXACT) => run.columns::<1, $bytes, EXACT>(column, totals, workspace),
-                    (_, NOISY) => run.columns::<1, $bytes, NOISY>(column, totals, workspace),
-                    (_, WITHIN) => run.columns::<1, $bytes, WITHIN>(column, totals, workspace),
-                    (_, _) => run.columns::<1, $bytes, CONVERTED>(column, totals, workspace),
+            ($n:literal, $bytes:literal) => {
+                match how {
+                    EXACT => run.columns::<$n, $bytes, EXACT>(column, totals, workspace),
+                    NOISY => run.columns::<$n, $bytes, NOISY>(column, totals, workspace),
+                    WITHIN => run.columns::<$n, $bytes, WITHIN>(column, totals, workspace),
+                    _ => run.columns::<$n, $bytes, CONVERTED>(column, totals, workspace),
                 }
             };
         }
         // SAFETY: the same features; the columns exist, see the caller.
-        clips += unsafe { if let Columns::Sixes(_) = lookup.cells { run!(true) } else { run!(false) } };
+        clips += unsafe {
+            match (n, bytes) {
+                (4, true) => run!(4, true),
+                (2, false) => run!(2, false),
+                (_, true) => run!(1, true),
+                (_, false) => run!(1, false),
+            }
+        };
         column += n;
     }
     clips

@@ -63,8 +63,8 @@ pub struct Block {
     pub(super) scale: f32,
     pub(super) slices: Vec<Slice>,
     pub(super) cells: Packed,
-    /// Whether a sum without noise can clip.
-    pub(super) clips: Clips,
+    /// Whether a sum without noise can clip, column by column.
+    pub(super) clips: Vec<Clips>,
     /// What it was packed for.
     pub(super) level: Level,
 }
@@ -146,6 +146,11 @@ impl Block {
             .into_iter()
             .filter(|&e| e != Engine::Plain && takes(e))
             .min_by(|&a, &b| all(a).total_cmp(&all(b)))
+    }
+
+    /// Whether a sum without noise can clip in any of some columns.
+    pub(super) fn clips_in(&self, columns: Range<usize>) -> Clips {
+        if self.clips[columns].contains(&Clips::Possible) { Clips::Possible } else { Clips::Never }
     }
 
     /// Packs a block for an engine.
@@ -261,21 +266,24 @@ pub(super) fn fits(engine: Engine, source: &BlockSource<'_>) -> Result<(), Unfit
     }
 }
 
-/// Whether any sum of digits rounds to a code beyond the last.
-fn clips(source: &BlockSource<'_>) -> Clips {
-    let Some(grids) = source.grids else { return Clips::Never };
-    let of = |s: &Slice| ((1i64 << s.digit.bits) - 1, s.digit.part == DigitPart::Signed);
-    let (digit, signed) = source.slices.iter().map(of).max().unwrap_or((1, false));
-    let signed = signed || source.slices.iter().any(|s| s.digit.part == DigitPart::Signed);
-    let within = source.fragments.iter().all(|rows| {
-        column_extremes(source, rows.clone()).into_iter().enumerate().all(|(c, (low, high))| {
+/// For each column whether a sum of digits can round to a code beyond the last.
+fn clips(source: &BlockSource<'_>) -> Vec<Clips> {
+    let mut clips = vec![Clips::Never; source.cells.cols()];
+    let Some(grids) = source.grids else { return clips };
+    let digit = source.slices.iter().map(|s| (1i64 << s.digit.bits) - 1).max().unwrap_or(1);
+    let signed = source.slices.iter().any(|s| s.digit.part == DigitPart::Signed);
+    for rows in source.fragments {
+        for (c, (low, high)) in column_extremes(source, rows.clone()).into_iter().enumerate() {
             let (low, high) = if signed { (low.min(-high), high.max(-low)) } else { (low, high) };
             let factor = grids.inverse[c] * source.scale;
-            (low * digit) as f32 * factor >= grids.floor[c]
-                && (high * digit) as f32 * factor <= grids.ceiling[c]
-        })
-    });
-    if within { Clips::Never } else { Clips::Possible }
+            let within = (low * digit) as f32 * factor >= grids.floor[c]
+                && (high * digit) as f32 * factor <= grids.ceiling[c];
+            if !within {
+                clips[c] = Clips::Possible;
+            }
+        }
+    }
+    clips
 }
 
 /// Whether sums, codes and totals stay within their integers, whatever the inputs.
