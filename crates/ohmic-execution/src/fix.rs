@@ -353,7 +353,7 @@ fn wide_fraction(seen: &[Seen]) -> i32 {
 }
 
 /// The layer as exact integer products: one block a group, inputs in one slice of up to 15 bits or in
-/// slices of 8, rows in fragments short enough that sums stay within 32 bits.
+/// slices of 8, all rows in one fragment.
 pub(crate) fn exact_program(layer: &QuantizedMvm) -> LayerProgram {
     let bits = layer.input_bits;
     let slices: Vec<InputSlice> = if bits <= 15 {

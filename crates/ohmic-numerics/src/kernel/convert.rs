@@ -233,7 +233,10 @@ fn weigh_vectors(sums: &[i32], width: usize, part: Weighed<'_>, output: usize, t
             let y = &mut to.y[output * vectors + to.first..];
             #[cfg(target_arch = "x86_64")]
             if level() == super::Level::Avx512 {
-                assert!(part.first + part.worth.len() <= width, "a part within its row");
+                assert!(
+                    part.first <= width && part.worth.len() <= width - part.first && width < 1 << 27,
+                    "a part within its row"
+                );
                 assert!((part.worth.len() - 1) * vectors + rows <= y.len(), "an accumulator each");
                 // SAFETY: `level` reports AVX-512 only where all the features of the function are there; the
                 // asserts give every address it forms.
@@ -294,11 +297,12 @@ by_level! {
 /// One bias and step an output; `out` holds a value for each.
 pub fn turned_values(y: &[f64], vectors: usize, bias: &[f64], step: &[f64], out: &mut [f32], stride: usize) {
     let outputs = bias.len();
-    assert!(step.len() == outputs && y.len() == outputs * vectors, "one of each");
+    assert!(step.len() == outputs && outputs.checked_mul(vectors) == Some(y.len()), "one of each");
     if y.is_empty() {
         return;
     }
-    assert!(stride >= outputs && out.len() >= (vectors - 1) * stride + outputs, "a value an accumulator");
+    let room = (vectors - 1).checked_mul(stride).and_then(|at| at.checked_add(outputs));
+    assert!(stride >= outputs && room.is_some_and(|room| room <= out.len()), "a value an accumulator");
     #[cfg(target_arch = "x86_64")]
     if level() == super::Level::Avx512 {
         // SAFETY: `level` reports AVX-512 only where all the features of the function are there; the asserts

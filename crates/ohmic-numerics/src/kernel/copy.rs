@@ -31,8 +31,15 @@ pub fn copy_runs(
 ) {
     let Windows { first, step, count } = windows;
     let (Some(furthest), Some(last)) = (starts.iter().max(), count.checked_sub(1)) else { return };
-    assert!(first + last * step + furthest + RUN <= source.len(), "runs within the source");
-    assert!((starts.len() - 1) * each + RUN <= stride && count * stride <= out.len(), "runs within a row");
+    let reach =
+        last.checked_mul(step).and_then(|at| at.checked_add(first)?.checked_add(*furthest)?.checked_add(RUN));
+    assert!(reach.is_some_and(|reach| reach <= source.len()), "runs within the source");
+    let reach = (starts.len() - 1).checked_mul(each).and_then(|at| at.checked_add(RUN));
+    let room = count.checked_mul(stride);
+    assert!(
+        reach.is_some_and(|reach| reach <= stride) && room.is_some_and(|room| room <= out.len()),
+        "runs within a row"
+    );
     for i in 0..count {
         // SAFETY: the asserts give the last address of source and rows; all others are smaller.
         unsafe {

@@ -38,7 +38,8 @@ impl<T: Number> Aligned<T> {
 
     /// Makes room for `len` numbers; those that are there stay, new ones are zero.
     pub fn resize(&mut self, len: usize) {
-        let lines = (len * size_of::<T>()).div_ceil(64);
+        let Some(bytes) = len.checked_mul(size_of::<T>()) else { panic!("{len} numbers are too many") };
+        let lines = bytes.div_ceil(64);
         if lines > self.lines.len() {
             self.lines.resize(lines, Line([0; 64]));
         }

@@ -205,7 +205,7 @@ unsafe fn bits_panel<const HOW: u8>(
     for (f, (&rows, &offset)) in block.rows.iter().zip(offsets).enumerate() {
         let words = rows.div_ceil(32);
         // SAFETY: cells hold `planes · words` lines a panel; a row of digits whole words of 32 from the
-        // fragment's offset on; the rest as in `dot_group`.
+        // fragment's offset on; columns have converters and gains.
         unsafe {
             let cells = cells
                 .as_ptr()

@@ -126,6 +126,7 @@ fn answer(case: &Case, engine: Engine, level: Level, bytes: bool) -> Option<(Vec
     });
     let fraction = if high > 300 { 1.0 / 1024.0 } else { 1.0 };
     let kinds = [
+        Uniform { code_max: 2, ..Uniform::unsigned(3, 2.0) },
         Uniform::unsigned(6, 1.7),
         Uniform::signed(5, 0.9),
         Uniform::unsigned(8, 384.0 / 255.0),
@@ -133,7 +134,7 @@ fn answer(case: &Case, engine: Engine, level: Level, bytes: bool) -> Option<(Vec
     ];
     let width = case.columns.next_multiple_of(Block::PANEL);
     let grids = Grids::new(
-        (0..case.columns).map(|c| if alike { kinds[case.vectors / 2 % 4] } else { kinds[c % 4] }),
+        (0..case.columns).map(|c| if alike { kinds[case.vectors / 2 % 5] } else { kinds[c % 5] }),
         width,
     );
     let source = BlockSource {

@@ -98,6 +98,7 @@ impl Deviates<'_> {
             self.issued.is_none_or(|issued| issued.len() == vectors * block.rows.len()),
             "one set of slices a vector and fragment"
         );
+        assert!(self.issued.is_none() || block.slices.len() <= 64, "a bit a slice");
         if let Some(variance) = self.variance {
             let lengths = variance.packed.iter().step_by(variance.groups.max(1)).map(|p| p.padded_rows());
             assert!(
@@ -146,6 +147,18 @@ impl Deviates<'_> {
     /// A sigma for all columns of the block; variances, if reads are noisy, for all reads and all the panels.
     pub fn fill(
         &self,
+        block: &Block,
+        panels: (usize, usize),
+        vectors: usize,
+        variances: &[i32],
+        out: &mut Aligned<f32>,
+    ) {
+        self.fill_at(block.level, block, panels, vectors, variances, out);
+    }
+
+    /// The same at a level of this machine.
+    pub(super) fn fill_at(
+        &self,
         level: Level,
         block: &Block,
         (first, count): (usize, usize),
@@ -155,7 +168,8 @@ impl Deviates<'_> {
     ) {
         let (fragments, slices) = (block.rows.len(), block.slices.len());
         let reads = reads(slices, fragments);
-        assert!(self.sigma.len() == block.width && (first + count) * Block::PANEL <= block.width, "columns");
+        let panels = block.width / Block::PANEL;
+        assert!(self.sigma.len() == block.width && first <= panels && count <= panels - first, "columns");
         if let Some(variance) = self.variance {
             let off = &variance.taken_off;
             assert!(off.len() == fragments && off.iter().all(|off| off.len() == block.width), "variances");
@@ -176,7 +190,7 @@ impl Deviates<'_> {
         #[cfg(target_arch = "x86_64")]
         if level == Level::Avx512 && slices > 1 {
             // SAFETY: `level` reports AVX-512 only where all the features of the function are there; variances
-            // and sigmas have an entry for all columns, `check` has seen to it.
+            // and sigmas have an entry for all columns, see the asserts.
             unsafe { super::normal512::deviations(tile, out) };
         } else {
             deviations(level, tile, out);

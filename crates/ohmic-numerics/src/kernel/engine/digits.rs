@@ -118,12 +118,22 @@ impl Layout {
         level() == Level::Avx512 && !matches!(self.engine, Engine::Plain | Engine::Bits)
     }
 
+    /// Panics unless vectors have all the rows: kernels rely on it.
+    fn check(&self, vectors: Vectors<'_>) {
+        let rows = self.runs.iter().map(|(rows, _)| rows.end).max().unwrap_or(0);
+        assert!(
+            rows <= vectors.k && vectors.k <= vectors.stride,
+            "vectors of {} rows, {} apart, for a layout of {rows}",
+            vectors.k,
+            vectors.stride
+        );
+    }
+
     pub(super) fn runs(&self) -> &[(Range<usize>, usize)] {
         &self.runs
     }
 
-    /// Bytes that the patterns of so many reads take ([`Engine::Table8`], [`Engine::Table16`]), and those of
-    /// a row of other digits.
+    /// Bytes that the digits of one read take.
     pub fn bytes_a_read(&self) -> usize {
         match self.engine {
             Engine::Table16 => self.end / 2,
@@ -149,6 +159,8 @@ pub struct DigitRows<'a> {
     /// Number of rows, and of those that a vector has.
     pub(super) rows: usize,
     pub(super) slices: usize,
+    /// Groups of rows that each holds, as many rows together as the engine aligns fragments by.
+    pub(super) groups: usize,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -187,7 +199,8 @@ impl Digits {
     /// Cuts vectors into rows of digits: row `t · slices + s` holds slice `s` of vector `t`.
     ///
     /// # Panics
-    /// Digits of at most 15 bits; 8 for [`Engine::Dot8`] and one for the engines of bits, unsigned.
+    /// Vectors have all the rows; digits of at most 15 bits; 8 for [`Engine::Dot8`] and one for the engines of bits,
+    /// unsigned; at most 64 slices where sums are looked up.
     pub fn cut<'a>(&'a mut self, layout: &Layout, slices: &[Digit], vectors: Vectors<'a>) -> DigitRows<'a> {
         self.cut_at(level(), layout, slices, vectors)
     }
@@ -200,7 +213,9 @@ impl Digits {
         vectors: Vectors<'a>,
     ) -> DigitRows<'a> {
         let rows = vectors.count() * slices.len();
-        let cut = |of, stride| DigitRows { of, stride, rows, slices: slices.len() };
+        let groups = layout.groups();
+        let cut = |of, stride| DigitRows { of, stride, rows, slices: slices.len(), groups };
+        layout.check(vectors);
         assert!(slices.iter().all(|s| s.bits <= 15 && s.shift < 32), "digits of at most 15 bits");
         let Self { words, bytes, bits, lanes, .. } = self;
         match layout.engine {
@@ -229,6 +244,7 @@ impl Digits {
             Engine::Table16 | Engine::Table8 if level == Level::Avx512 => {
                 assert!(slices.iter().all(|s| s.bits == 1), "one-bit digits");
                 let count = Lanes::slices_of(slices.len());
+                assert!(count <= SET, "at most {SET} slices");
                 let stride = layout.groups() * super::patterns512::bytes_a_group(layout.engine);
                 let sets = vectors.count().div_ceil(SET / count);
                 lanes.resize(sets * stride);
@@ -255,6 +271,8 @@ impl Digits {
     /// # Panics
     /// Digits of at most 8 bits, sign apart.
     pub fn squares(&mut self, layout: &Layout, slices: &[Digit], vectors: Vectors<'_>) -> &[i16] {
+        assert!(slices.iter().all(|s| s.bits <= 8), "digits of at most 8 bits");
+        layout.check(vectors);
         let stride = layout.padded;
         let rows = vectors.count() * slices.len();
         self.squares.clear();
@@ -300,7 +318,7 @@ fn byte_rows<'a>(
 ) -> (&'a [u8], usize) {
     assert!(slices.iter().all(|s| s.bits <= 8), "digits of at most 8 bits");
     // a single slice holds all bits of its inputs
-    let whole = matches!(slices, [d] if d.shift == 0 && d.part != DigitPart::Negative);
+    let whole = matches!(slices, [d] if d.shift == 0 && d.bits == 8 && d.part != DigitPart::Negative);
     if let (Values::Bytes(x), true, [(run, 0)]) = (vectors.values, whole, &layout.runs[..])
         && run.start == 0
         && vectors.stride >= layout.padded

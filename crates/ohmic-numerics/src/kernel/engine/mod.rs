@@ -231,8 +231,8 @@ impl Block {
     /// how many conversions clipped.
     ///
     /// # Panics
-    /// Digits were cut for the block's engine by the layout; deviates are the block's; totals are added to
-    /// those of as many columns and vectors.
+    /// Digits were cut for the block's engine and slices by the layout; the group is one of the block's; deviates
+    /// are the block's; totals are added to those of as many columns and vectors.
     pub fn read(&self, read: Read<'_>, workspace: &mut Workspace) -> u64 {
         let Read { layout, fragment, digits, deviates, group, start } = read;
         let (slices, fragments) = (self.slices.len(), fragment..fragment + self.rows.len());
@@ -243,11 +243,19 @@ impl Block {
             layout.rows[fragments.clone()].iter().map(ExactSizeIterator::len).eq(self.rows.iter().copied()),
             "the fragments of the block"
         );
+        let offsets = &layout.offsets[fragments];
+        let together = self.engine.alignment();
+        let mut next = offsets.first().copied().unwrap_or(0);
+        for (&offset, &rows) in offsets.iter().zip(&self.rows) {
+            assert!(offset == next && offset.is_multiple_of(together), "fragments one after the other");
+            next += rows.next_multiple_of(together);
+        }
+        assert!(next <= digits.groups * together, "digits of the block's fragments");
+        assert!(group < self.groups(), "group {group} of {}", self.groups());
         let first = 4 * group;
         let group = (first, (self.width / Self::PANEL - first).min(4));
         let columns = first * Self::PANEL..((first + group.1) * Self::PANEL).min(self.columns);
-        let offsets = &layout.offsets[fragments];
-        let deviates = deviates.map(|(deviates, squares)| {
+        let deviates = deviates.filter(|_| vectors > 0).map(|(deviates, squares)| {
             deviates.check(self, layout, digits.rows, squares);
             deviates.variances(self, layout, offsets, squares, group.0 / 4, &mut workspace.variances);
             deviates
@@ -262,10 +270,17 @@ impl Block {
         let held = (columns.clone(), vectors, order);
         let mut totals = std::mem::take(&mut workspace.totals);
         if start == Start::Onto {
-            assert_eq!(workspace.held, held, "totals of as many columns and vectors");
+            assert!(
+                workspace.held == held && totals.len() == length,
+                "totals of as many columns and vectors"
+            );
         } else {
             workspace.held = held;
             totals.resize(length);
+        }
+        if vectors == 0 {
+            workspace.totals = totals;
+            return 0;
         }
         let clips =
             self.read_group(offsets, digits, group, columns, (deviates, start), &mut totals, workspace);
@@ -303,7 +318,7 @@ impl Block {
         let vectors = digits.rows / self.slices.len();
         let Workspace { deviations, variances, .. } = workspace;
         let deviations = deviates.map(|deviates| {
-            deviates.fill(self.level, self, group, vectors, variances, deviations);
+            deviates.fill(self, group, vectors, variances, deviations);
             &deviations[..]
         });
         if self.engine == Engine::Plain {

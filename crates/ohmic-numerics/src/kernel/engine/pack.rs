@@ -36,8 +36,10 @@ pub struct BlockSource<'a> {
 /// Why an engine cannot take a block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unfit {
-    /// Sums, codes or totals may leave their integers.
+    /// Sums, codes or totals may leave their integers; or levels are no powers of two of them.
     Range,
+    /// It has no columns, rows or slices.
+    Empty,
     /// Digits of more than one bit, or of more than eight.
     Digits,
     /// Cells are not whole, or too large.
@@ -127,7 +129,7 @@ impl Block {
         self.engine
     }
 
-    /// Columns of a row of totals: columns rounded up to panels.
+    /// Columns rounded up to panels.
     pub fn width(&self) -> usize {
         self.width
     }
@@ -289,15 +291,29 @@ fn clips(source: &BlockSource<'_>) -> Vec<Clips> {
 /// Whether sums, codes and totals stay within their integers, whatever the inputs.
 fn in_range(source: &BlockSource<'_>) -> Result<(), Unfit> {
     let digit = source.slices.iter().map(|s| (1i64 << s.digit.bits) - 1).max().unwrap_or(0);
+    if source.fragments.is_empty()
+        || source.fragments.iter().any(|rows| rows.is_empty())
+        || source.cells.cols() == 0
+        || source.slices.is_empty()
+    {
+        return Err(Unfit::Empty);
+    }
+    let sane = |v: &f32| *v > 0.0 && v.is_finite();
+    if !sane(&source.scale)
+        || source.scale.log2().fract() != 0.0
+        || source.grids.is_some_and(|g| !g.inverse.iter().all(sane))
+    {
+        return Err(Unfit::Range);
+    }
     if source.slices.iter().any(|s| s.digit.bits > 15 || !s.gain.unsigned_abs().is_power_of_two()) {
         return Err(Unfit::Digits);
     }
     let largest_sum = largest_sum(source);
-    // half of what 32 bits hold: what is taken off and added again (bias) fits too
+    // half of what 32 bits hold; what is taken off and added again (bias) may go round, which changes nothing
     if largest_sum * digit > i64::from(i32::MAX / 2) {
         return Err(Unfit::Range);
     }
-    let gains: i64 = source.slices.iter().map(|s| s.gain.abs()).sum();
+    let gains = source.slices.iter().fold(0i64, |sum, s| sum.saturating_add(s.gain.saturating_abs()));
     let largest_gain = (0..source.gains.rows())
         .flat_map(|f| source.gains.row(f))
         .map(|g| i64::from(*g).abs())
@@ -314,7 +330,8 @@ fn in_range(source: &BlockSource<'_>) -> Result<(), Unfit> {
             code as i64
         }
     };
-    let total = gains * largest_gain * code * source.fragments.len() as i64;
+    let total =
+        gains.saturating_mul(largest_gain).saturating_mul(code).saturating_mul(source.fragments.len() as i64);
     if total <= i64::from(i32::MAX) { Ok(()) } else { Err(Unfit::Range) }
 }
 

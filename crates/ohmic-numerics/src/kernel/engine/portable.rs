@@ -75,7 +75,8 @@ fn group_body(
                     level += deviations[i];
                 }
                 let ideal = (level * inverse[i]).round_ties_even();
-                let code = if ideal < low[i] { low[i] } else { ideal };
+                // what is no number is clipped, as the specification does
+                let code = if ideal >= low[i] { ideal } else { low[i] };
                 let code = if code > high[i] { high[i] } else { code };
                 row_clips += u32::from(code != ideal);
                 // SAFETY: between two codes, which are integers of at most 16 bits; never NaN.
@@ -152,7 +153,7 @@ impl Read<'_> {
         let Of::Bytes(x) = self.digits.of else { unreachable!("digits were cut for another engine") };
         let quads = self.rows.div_ceil(4);
         let x = &x[self.row * self.digits.stride + self.offset..][..4 * quads];
-        let base = bias * x[..self.rows].iter().map(|&x| i32::from(x)).sum::<i32>();
+        let base = bias.wrapping_mul(x[..self.rows].iter().map(|&x| i32::from(x)).sum::<i32>());
         let before = self.start_in(4) / 4 * self.panels();
         for (panel, sums) in (self.first..).zip(sums.chunks_exact_mut(Block::PANEL)).take(self.count) {
             let cells = &cells[(before + panel * quads) * 64..][..quads * 64];

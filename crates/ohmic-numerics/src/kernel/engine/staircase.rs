@@ -161,15 +161,17 @@ impl Step {
             for half in [0, 1, -1, 2, -2].map(|d| (1i16 << (shift - 1)) + d) {
                 let mut step =
                     Self { shift, slope: slope as u16, half, off: -1, put: 0, high, ceiling: ceiling as i16 };
-                let wrong: Vec<usize> = (0..=most)
-                    .filter(|&sum| {
-                        step.code(sum) != code(grids, column, scale, sum).unwrap_or(i32::from(high))
-                    })
-                    .collect();
+                // within the range without the last clamp, which is left out where nothing clips
+                let right = |step: &Self, sum: usize| match code(grids, column, scale, sum) {
+                    Some(code) => step.unclamped(sum) == code,
+                    None => step.code(sum) == i32::from(high),
+                };
+                let wrong: Vec<usize> = (0..=most).filter(|&sum| !right(&step, sum)).collect();
                 if let [sum] = wrong[..] {
-                    let put = code(grids, column, scale, sum).unwrap_or(i32::from(high)) - step.code(sum);
+                    let put =
+                        code(grids, column, scale, sum).unwrap_or(i32::from(high)) - step.unclamped(sum);
                     (step.off, step.put) = (sum as i16, put as i16);
-                    if step.code(sum) == code(grids, column, scale, sum).unwrap_or(i32::from(high)) {
+                    if right(&step, sum) {
                         return Some(step);
                     }
                 } else if wrong.is_empty() {
@@ -181,11 +183,14 @@ impl Step {
     }
 
     fn code(&self, sum: usize) -> i32 {
+        self.unclamped(sum).min(i32::from(self.high))
+    }
+
+    fn unclamped(&self, sum: usize) -> i32 {
         let scaled = (((sum as u32) << 7) * u32::from(self.slope)) >> 16;
         // in 16 bits, as the engine adds
         let code = i32::from((scaled + self.half as u32) as u16 >> self.shift);
-        let code = if sum == self.off as usize { code + i32::from(self.put) } else { code };
-        code.min(i32::from(self.high))
+        if sum == self.off as usize { code + i32::from(self.put) } else { code }
     }
 }
 
@@ -223,5 +228,16 @@ mod tests {
                 assert!(found.is_some(), "{bits} bits, step {step}, sums to {most}");
             }
         }
+    }
+
+    /// Codes 0 to 2 in steps of 2 levels, by hand: 5 is 2.5 steps, a tie to 2, and does not clip; what is read
+    /// without the last clamp has to know.
+    #[test]
+    fn a_tie_at_the_last_code_stays_below_it() {
+        let grids = Grids::new([Uniform { code_max: 2, ..Uniform::unsigned(3, 2.0) }], 16);
+        let step = Step::find(&grids, 0, 1.0, 5, 7).expect("there is one");
+        let codes: Vec<i32> = (0..=5).map(|sum| step.unclamped(sum)).collect();
+        // 0, 1/2, 1, 3/2, 2, 5/2, ties to even
+        assert_eq!(codes, [0, 0, 1, 2, 2, 2]);
     }
 }

@@ -64,7 +64,7 @@ impl Shape {
             issued: None,
         };
         let count = (block.width() / Block::PANEL - first).min(4);
-        deviates.fill(level, block, (first, count), self.vectors, &[], out);
+        deviates.fill_at(level, block, (first, count), self.vectors, &[], out);
     }
 
     /// All deviates as `[vector][fragment][slice][column]`.
@@ -369,10 +369,10 @@ fn every_level_draws_the_same_bits() {
                 deviates.variances(&block, &layout, &layout.offsets, squares, first / 4, &mut variances);
                 let group = (first, (block.width() / Block::PANEL - first).min(4));
                 let mut want = Aligned::default();
-                deviates.fill(Level::Scalar, &block, group, shape.vectors, &variances, &mut want);
+                deviates.fill_at(Level::Scalar, &block, group, shape.vectors, &variances, &mut want);
                 for level in Level::available() {
                     let mut got = Aligned::default();
-                    deviates.fill(level, &block, group, shape.vectors, &variances, &mut got);
+                    deviates.fill_at(level, &block, group, shape.vectors, &variances, &mut got);
                     assert!(
                         got.iter().zip(&*want).all(|(a, b)| a.to_bits() == b.to_bits()),
                         "{fragments} {slices} {columns} {group:?} at {}",

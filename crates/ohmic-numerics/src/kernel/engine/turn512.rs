@@ -61,7 +61,7 @@ pub(super) unsafe fn turn(rows: Rows<'_>, out: &mut [u8]) {
     enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq,gfni,popcnt,bmi1,bmi2"
 )]
 pub(in crate::kernel) fn transpose(x: [__m512i; 16]) -> [__m512i; 16] {
-    // two[4p + h]: of rows 4p .. 4p + 4, lanes h of each 128 bits
+    // four[4p + h]: of rows 4p .. 4p + 4, lanes h of each 128 bits
     let mut four = x;
     for p in 0..4 {
         let (a, b) = (x[4 * p], x[4 * p + 1]);

@@ -28,7 +28,7 @@ const GROUPS: usize = 32;
 /// [`Deviates::variances`] lays them out.
 ///
 /// # Safety
-/// The CPU has the features named; digits, offsets and totals as asserted by [`Block::read_group`].
+/// The CPU has the features named; digits, offsets and totals as asserted by [`Block::read`].
 #[target_feature(
     enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq,gfni,popcnt,bmi1,bmi2"
 )]
