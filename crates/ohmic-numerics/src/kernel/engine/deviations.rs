@@ -113,7 +113,7 @@ impl Deviates<'_> {
 
     /// Variances of all reads of a tile and a group of columns: `[fragment][vector · slices + slice][column]`, as
     /// many columns as [`group_width`] says, integers. `squares` are
-    /// those of the tile's digits ([`Digits::squares`]), laid out by `layout`.
+    /// those of the tile's digits ([`super::Digits::squares`]), laid out by `layout`.
     pub(super) fn variances(
         &self,
         block: &Block,

@@ -134,7 +134,7 @@ impl Block {
         self.width
     }
 
-    /// The engine with the least [`cost`] among those that take all of `sources`, or that of
+    /// The engine with the least cost a multiply-add (`cost` below) among those that take all of `sources`, or that of
     /// [`super::force_engine`] if it does.
     pub fn choose(sources: &[BlockSource<'_>], negative: Negative) -> Option<Engine> {
         let takes = |e: Engine| {
