@@ -1,7 +1,7 @@
 //! Dot products for AVX-512: lanes are vectors, so neither narrow nor odd columns waste any.
 
 use super::convert512::{CONVERTED, Converter, EXACT, NOISY, WITHIN, code, dot_pairs};
-use super::deviations::{Deviates, read_index};
+use super::deviations::{Deviates, GROUP, group_width, read_index};
 use super::digits::Of;
 use super::normal512::{Draws, Philox, normals, squares};
 use super::pack::{Packed, Turned};
@@ -36,6 +36,14 @@ pub(super) unsafe fn dot_group(
         (Some(_), None) if block.clips_in(columns.clone()) == Clips::Never => WITHIN,
         (Some(_), None) => CONVERTED,
     };
+    let mut turned = std::mem::take(&mut workspace.turned);
+    if let Some((deviates, variances)) = deviates
+        && deviates.variance.is_some()
+        && how == NOISY
+    {
+        // SAFETY: the variances are those of these columns and vectors, see the caller.
+        unsafe { turn_variances(block, columns.start, vectors, variances, &mut turned) };
+    }
     let run = Run {
         onto: start == Start::Onto,
         block,
@@ -45,7 +53,7 @@ pub(super) unsafe fn dot_group(
         first: offsets.first().copied().unwrap_or(0) / cells.together,
         vectors,
         apart: super::apart(vectors),
-        deviation: deviates.map(|(d, variances)| Deviation::new(d, variances, block, vectors)),
+        deviation: deviates.map(|(d, _)| Deviation::new(d, &turned, block, vectors)),
     };
     macro_rules! run {
         ($bytes:literal) => {
@@ -58,7 +66,53 @@ pub(super) unsafe fn dot_group(
         };
     }
     // SAFETY: see the callee.
-    unsafe { if cells.together == 4 { run!(true) } else { run!(false) } }
+    let clips = unsafe { if cells.together == 4 { run!(true) } else { run!(false) } };
+    workspace.turned = turned;
+    clips
+}
+
+/// Turns variances, `[fragment][vector][slice][column of the group]`, into `[fragment][slice][column][vector]`,
+/// columns so far apart as totals are.
+///
+/// # Safety
+/// The CPU has the features named; variances of the group that `column` begins, for all vectors.
+#[target_feature(
+    enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq,gfni,popcnt,bmi1,bmi2"
+)]
+unsafe fn turn_variances(
+    block: &Block,
+    column: usize,
+    vectors: usize,
+    variances: &[i32],
+    out: &mut Aligned<i32>,
+) {
+    let (slices, width) = (block.slices.len(), group_width(block, column));
+    let apart = super::apart(vectors);
+    let reads = block.rows.len() * slices;
+    assert_eq!(variances.len(), reads * vectors * width, "a variance a read and column");
+    out.resize(reads * width * apart);
+    for read in 0..reads {
+        let (f, s) = (read / slices, read % slices);
+        for first in (0..vectors).step_by(16) {
+            for c in (0..width).step_by(16) {
+                // SAFETY: sixteen columns of vectors that are there; columns of the result stand further apart
+                // than vectors rounded up to sixteen.
+                unsafe {
+                    let lines: [__m512i; 16] = std::array::from_fn(|v| {
+                        if first + v >= vectors {
+                            return _mm512_setzero_si512();
+                        }
+                        let at = ((f * vectors + first + v) * slices + s) * width + c;
+                        _mm512_loadu_si512(variances.as_ptr().add(at).cast())
+                    });
+                    for (i, line) in super::transpose(lines).into_iter().enumerate() {
+                        let to = out.as_mut_ptr().add((read * width + c + i) * apart + first);
+                        _mm512_store_si512(to.cast(), line);
+                    }
+                }
+            }
+        }
+    }
 }
 
 struct Run<'a> {
@@ -320,6 +374,7 @@ unsafe fn products<const N: usize, const BYTES: bool>(
 /// Where the conversions of a block deviate.
 struct Deviation<'a> {
     deviates: &'a Deviates<'a>,
+    /// As [`turn_variances`] leaves them.
     variances: &'a [i32],
     philox: Philox,
     block: &'a Block,
@@ -375,7 +430,7 @@ impl<'a> Deviation<'a> {
                 for j in 0..N {
                     // SAFETY: see above.
                     unsafe {
-                        let std = self.std((first + 16 * i, there[i]), f, 0, column + j);
+                        let std = self.std(first + 16 * i, f, 0, column + j);
                         let to = out.as_mut_ptr().add((j * 4 + i) * 4 * 16);
                         _mm512_store_ps(to, _mm512_mul_ps(drawn[(column + j) % 4], std));
                     }
@@ -389,7 +444,7 @@ impl<'a> Deviation<'a> {
                     for o in 0..(slices - s).min(4) {
                         // SAFETY: see above.
                         unsafe {
-                            let std = self.std((first + 16 * i, there[i]), f, s + o, column + j);
+                            let std = self.std(first + 16 * i, f, s + o, column + j);
                             let to = out.as_mut_ptr().add(((j * 4 + i) * 4 + o) * 16);
                             _mm512_store_ps(to, _mm512_mul_ps(drawn[o], std));
                         }
@@ -440,23 +495,20 @@ impl<'a> Deviation<'a> {
     /// Standard deviations of sixteen vectors.
     ///
     /// # Safety
-    /// The column is there, and those of the vectors that are said to be.
+    /// The column is there, and variances of it were turned; sixteen vectors from a multiple of sixteen on.
     #[inline]
     #[target_feature(
         enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq,gfni,popcnt,bmi1,bmi2"
     )]
-    unsafe fn std(&self, (vector, there): (usize, __mmask16), f: usize, s: usize, column: usize) -> __m512 {
-        let (slices, width) = (self.block.slices.len(), super::deviations::group_width(self.block, column));
+    unsafe fn std(&self, vector: usize, f: usize, s: usize, column: usize) -> __m512 {
+        let (slices, width) = (self.block.slices.len(), group_width(self.block, column));
         // SAFETY: see above.
         unsafe {
             let sigma = *self.deviates.sigma.get_unchecked(column);
             let Some(variance) = self.deviates.variance else { return _mm512_set1_ps(sigma) };
-            let index = _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
-            let apart = _mm512_mullo_epi32(index, _mm512_set1_epi32((slices * width) as i32));
-            let start =
-                ((f * self.vectors + vector) * slices + s) * width + column % super::deviations::GROUP;
-            let from = self.variances.as_ptr().add(start);
-            let sums = _mm512_mask_i32gather_epi32::<4>(_mm512_setzero_si512(), there, apart, from);
+            let line = (f * slices + s) * width + column % GROUP;
+            let from = self.variances.as_ptr().add(line * super::apart(self.vectors) + vector);
+            let sums = _mm512_load_si512(from.cast());
             let off = variance.taken_off[f][column] as i32;
             let sums = _mm512_cvtepu32_ps(_mm512_add_epi32(sums, _mm512_set1_epi32(off)));
             let read = _mm512_mul_ps(sums, _mm512_set1_ps(variance.unit));

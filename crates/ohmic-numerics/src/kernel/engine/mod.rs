@@ -133,8 +133,9 @@ pub struct Workspace {
     counters: Aligned<i32>,
     /// Deviations of the columns in hand, in levels.
     deviations: Aligned<f32>,
-    /// Variances of all columns.
+    /// Variances of the columns in hand, and the same column by column.
     variances: Aligned<i32>,
+    turned: Aligned<i32>,
     /// Totals of the columns in hand: which columns, how many vectors, and how they stand.
     totals: Aligned<i32>,
     held: (Range<usize>, usize, TotalOrder),
