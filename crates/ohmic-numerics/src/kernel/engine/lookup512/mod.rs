@@ -64,12 +64,10 @@ pub(super) unsafe fn lookup_group(
             .map(|(deviates, variances)| Noisy::new(block, lookup, columns.start, deviates, variances)),
     };
     let bytes = matches!(lookup.cells, Columns::Sixes(_));
-    // PERF: words fill four registers of sums a column; with more columns than two they get in each other's way
-    let most = if bytes { 4 } else { 2 };
     let mut clips = 0;
     let mut column = columns.start;
     while column < columns.end {
-        let n = if columns.end - column >= most { most } else { 1 };
+        let n = if columns.end - column >= 4 { 4 } else { 1 };
         let totals = &mut totals[(column - columns.start) * run.apart..][..n * run.apart];
         let how = match (&block.grids, &run.deviates) {
             (None, _) => EXACT,
@@ -91,7 +89,7 @@ pub(super) unsafe fn lookup_group(
         clips += unsafe {
             match (n, bytes) {
                 (4, true) => run!(4, true),
-                (2, false) => run!(2, false),
+                (4, false) => run!(4, false),
                 (_, true) => run!(1, true),
                 (_, false) => run!(1, false),
             }
