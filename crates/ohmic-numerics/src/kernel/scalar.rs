@@ -28,34 +28,39 @@ pub(super) fn mvm_i16(x: &[i16], rows: &[u32], g: &PackedI16, out: &mut [i32]) {
     }
 }
 
+/// [`philox4x32_10`] for sixteen counters at a time, word by word, so that the compiler sees loops of fixed length to
+/// vectorise.
+#[inline(always)]
+pub(super) fn philox_sixteen(mut c: [[u32; 16]; 4], key: [u32; 2]) -> [[u32; 16]; 4] {
+    let (mut k0, mut k1) = (key[0], key[1]);
+    for _ in 0..10 {
+        for i in 0..16 {
+            let p0 = u64::from(c[0][i]) * 0xD251_1F53;
+            let p1 = u64::from(c[2][i]) * 0xCD9E_8D57;
+            c[0][i] = (p1 >> 32) as u32 ^ c[1][i] ^ k0;
+            c[1][i] = p1 as u32;
+            c[2][i] = (p0 >> 32) as u32 ^ c[3][i] ^ k1;
+            c[3][i] = p0 as u32;
+        }
+        k0 = k0.wrapping_add(0x9E37_79B9);
+        k1 = k1.wrapping_add(0xBB67_AE85);
+    }
+    c
+}
+
 /// Normal deviates for whole quads of cells: `out.len()` is a multiple of 4.
 #[inline(always)]
 pub(super) fn normal_quads(key: [u32; 2], place: [u32; 3], first_quad: u32, out: &mut [f32]) {
-    // sixteen quads at a time, so that the compiler sees loops of fixed length to vectorise
     const LANES: usize = 16;
     let mut quad = first_quad;
     let mut chunks = out.chunks_exact_mut(4 * LANES);
     for chunk in &mut chunks {
-        let mut c0: [u32; LANES] = std::array::from_fn(|i| quad.wrapping_add(i as u32));
-        let mut c1 = [place[0]; LANES];
-        let mut c2 = [place[1]; LANES];
-        let mut c3 = [place[2]; LANES];
-        let (mut k0, mut k1) = (key[0], key[1]);
-        for _ in 0..10 {
-            for i in 0..LANES {
-                let p0 = u64::from(c0[i]) * 0xD251_1F53;
-                let p1 = u64::from(c2[i]) * 0xCD9E_8D57;
-                c0[i] = (p1 >> 32) as u32 ^ c1[i] ^ k0;
-                c1[i] = p1 as u32;
-                c2[i] = (p0 >> 32) as u32 ^ c3[i] ^ k1;
-                c3[i] = p0 as u32;
-            }
-            k0 = k0.wrapping_add(0x9E37_79B9);
-            k1 = k1.wrapping_add(0xBB67_AE85);
-        }
+        let counters = std::array::from_fn(|i| quad.wrapping_add(i as u32));
+        let words = [counters, [place[0]; LANES], [place[1]; LANES], [place[2]; LANES]];
+        let c = philox_sixteen(words, key);
         let mut normals = [[0.0f32; 4]; LANES];
         for i in 0..LANES {
-            normals[i] = quad_normals([c0[i], c1[i], c2[i], c3[i]]);
+            normals[i] = quad_normals([c[0][i], c[1][i], c[2][i], c[3][i]]);
         }
         for (out, quad) in chunk.chunks_exact_mut(4).zip(&normals) {
             out.copy_from_slice(quad);

@@ -5,6 +5,7 @@
 //! How far deviates follow that distribution is said in [`crate::noise`] and tested in `statistics.rs`.
 
 use super::{Aligned, Block, Layout};
+use crate::kernel::scalar::philox_sixteen;
 use crate::kernel::{Level, PackedI16, mvm_i16};
 use crate::noise::quad_deviates;
 use crate::{MatRef, Noise, Purpose, Site};
@@ -316,25 +317,10 @@ fn deviations_body(tile: Tile<'_>, out: &mut [f32]) {
 /// Four normal deviates for each of sixteen counters.
 #[inline(always)]
 fn sixteen_times_four(key: [u32; 2], counters: [u32; 16], draw: u32, place: [u32; 2]) -> [[f32; 16]; 4] {
-    const LANES: usize = 16;
-    let (mut c0, mut c1) = (counters, [draw; LANES]);
-    let (mut c2, mut c3) = ([place[0]; LANES], [place[1]; LANES]);
-    let (mut k0, mut k1) = (key[0], key[1]);
-    for _ in 0..10 {
-        for i in 0..LANES {
-            let p0 = u64::from(c0[i]) * 0xD251_1F53;
-            let p1 = u64::from(c2[i]) * 0xCD9E_8D57;
-            c0[i] = (p1 >> 32) as u32 ^ c1[i] ^ k0;
-            c1[i] = p1 as u32;
-            c2[i] = (p0 >> 32) as u32 ^ c3[i] ^ k1;
-            c3[i] = p0 as u32;
-        }
-        k0 = k0.wrapping_add(0x9E37_79B9);
-        k1 = k1.wrapping_add(0xBB67_AE85);
-    }
-    let mut normals = [[0f32; LANES]; 4];
-    for i in 0..LANES {
-        let four = quad_deviates([c0[i], c1[i], c2[i], c3[i]]);
+    let c = philox_sixteen([counters, [draw; 16], [place[0]; 16], [place[1]; 16]], key);
+    let mut normals = [[0f32; 16]; 4];
+    for i in 0..16 {
+        let four = quad_deviates([c[0][i], c[1][i], c[2][i], c[3][i]]);
         for (normals, normal) in normals.iter_mut().zip(four) {
             normals[i] = normal;
         }

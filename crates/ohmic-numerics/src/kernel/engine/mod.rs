@@ -12,7 +12,7 @@
 //!
 //! `plain.rs` is this, word for word; the engines ([`Engine`]) give the same bits and are tested against it
 //! on one corpus (`conformance.rs`).
-//! To add an engine: a variant of [`Engine`] with its name, what it asks for in `pack.rs`, its digits in
+//! To add an engine: a variant of [`Engine`] with its name, what it asks for and costs in `pack.rs`, its digits in
 //! `digits.rs`, its sums in `portable.rs` and, if it is worth it, a form of its own for AVX-512 or NEON.
 
 mod aligned;
