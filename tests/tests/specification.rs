@@ -5,7 +5,7 @@
 
 use ohmic_execution::{Chip, Design, Probe, Shortcuts};
 use ohmic_hardware::dac::InputSign;
-use ohmic_hardware::{Event, Hardware};
+use ohmic_hardware::{Event, Hardware, Patch};
 use ohmic_mapping::Plan;
 use ohmic_network::quantization::QuantizedMvm;
 use ohmic_network::{Network, Shape, Tensor};
@@ -54,8 +54,9 @@ fn specification(
                     .iter()
                     .map(|&l| (window.g_min_siemens + f64::from(l) * step) as f32)
                     .collect();
-                hw.device().program(&mut g, Cells { site, first }, noise);
-                hw.faults().apply(&mut g, window, Cells { site, first }, noise);
+                let patch = Patch::row(g.len(), Cells { site, first }, noise);
+                hw.device().program(&mut g, &patch, 0);
+                hw.faults().apply(&mut g, window, &patch);
                 first += g.len() as u32;
                 Mat::from_vec(plane.rows(), plane.cols(), g.into_iter().map(f64::from).collect())
             })

@@ -3,8 +3,8 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::float_cmp)]
 
 use ohmic_execution::{Chip, Design, Error, Probe, Shortcuts};
-use ohmic_hardware::Hardware;
 use ohmic_hardware::dac::InputSign;
+use ohmic_hardware::{Hardware, Patch};
 use ohmic_mapping::Plan;
 use ohmic_network::quantization::QuantizedMvm;
 use ohmic_network::{Network, Shape, Tensor};
@@ -150,7 +150,8 @@ fn specification(
                 .iter()
                 .map(|&l| (window.g_min_siemens + f64::from(l) * step) as f32)
                 .collect();
-            hw.device().program(&mut g, Cells { site, first }, noise);
+            let patch = Patch::row(g.len(), Cells { site, first }, noise);
+            hw.device().program(&mut g, &patch, 0);
             first += g.len() as u32;
             for (at, g) in g.into_iter().enumerate() {
                 let (r, c) = (at / plane.cols(), at % plane.cols());

@@ -6,8 +6,8 @@ use crate::design::{Design, LayerDesign};
 use crate::effective::{effective, effective_variance, width};
 use crate::fix::{Periphery, Seen, program};
 use crate::program::{Grid, LayerProgram};
-use crate::wires::{BlockCells, LayerWires};
-use ohmic_hardware::{DummyColumn, Encoded};
+use crate::wires::{BlockCells, LayerWires, bit_lines};
+use ohmic_hardware::{DummyColumn, Encoded, Held, Patch, Writing, Written};
 use ohmic_mapping::{Block, LayerPlan};
 use ohmic_network::LayerId;
 use ohmic_numerics::{Cells, Mat, Noise, Site};
@@ -54,6 +54,8 @@ pub struct ProgrammedLayer {
     on_target: bool,
     /// Summed conductance of every row in siemens, blocks one after the other.
     row_conductance: Vec<f64>,
+    /// What writing it took.
+    written: Written,
 }
 
 impl ProgrammedLayer {
@@ -77,14 +79,25 @@ impl ProgrammedLayer {
                 |wires, (block, encoded)| program_block(design, id, plan, block, encoded, noise, wires),
             )
             .collect();
-        let mut all = Self { seen: Vec::new(), on_target: true, row_conductance: Vec::new() };
+        let mut all = Self {
+            seen: Vec::new(),
+            on_target: true,
+            row_conductance: Vec::new(),
+            written: Written::default(),
+        };
         for block in blocks {
             let block = block?;
             all.seen.push(block.seen);
             all.on_target &= block.on_target;
             all.row_conductance.extend(block.row_conductance);
+            all.written.merge(&block.written);
         }
         Ok(all)
+    }
+
+    /// What writing it took.
+    pub fn written(&self) -> Written {
+        self.written
     }
 
     /// Bytes that it takes in memory.
@@ -251,6 +264,7 @@ struct Programmed {
     seen: Seen,
     on_target: bool,
     row_conductance: Vec<f64>,
+    written: Written,
 }
 
 /// Programs the cells of one block, planes one after the other, then the dummy column; what its bit lines see
@@ -271,16 +285,33 @@ fn program_block(
     let rows = block.rows.len();
     let site = Site { layer: id.0, block: block.id.0 };
     let read_noise = device.read_noise();
+    let conditions = hardware.conditions();
     let mut first = 0u32;
     let mut on_target = true;
     let mut row_conductance = vec![0f64; rows];
-    let mut program_plane = |plane: &Mat<u16>| -> Result<(Mat<f64>, Option<Mat<f64>>), Error> {
+    let mut written = Written::default();
+    let mut program_plane = |plane: &Mat<u16>, (first_col, col_stride)| -> Result<_, Error> {
         let targets: Vec<f32> =
             plane.as_slice().iter().map(|&l| (window.g_min_siemens + f64::from(l) * step) as f32).collect();
-        let mut g = targets.clone();
-        let at = Cells { site, first };
-        device.program(&mut g, at, noise);
-        hardware.faults().apply(&mut g, window, at, noise);
+        let patch = Patch {
+            at: Cells { site, first },
+            rows: plane.rows(),
+            cols: plane.cols(),
+            crossbar: block.crossbar,
+            first_row: block.first_row,
+            first_col: block.first_col + first_col,
+            col_stride,
+            noise,
+        };
+        let mut programmed = vec![0f32; targets.len()];
+        let writing =
+            Writing { device, variation: hardware.variation(), conditions, patch: &patch, targets: &targets };
+        written.merge(&hardware.write().write(writing, &mut programmed));
+        let mut g = programmed.clone();
+        device.age(&mut g, &targets, &patch, conditions);
+        // a stuck cell holds its value from the beginning and does not age
+        hardware.faults().apply(&mut programmed, window, &patch);
+        hardware.faults().apply(&mut g, window, &patch);
         if let Some(cell) = g.iter().position(|v| !v.is_finite() || *v < 0.0) {
             return Err(Error::Conductance {
                 layer: plan.name.clone(),
@@ -304,20 +335,28 @@ fn program_block(
             })
             .collect();
         let variance = read_noise.map(|r| {
-            let of = |&g: &f32| (f64::from(r.sigma_siemens(g)) / step).powi(2);
-            Mat::from_vec(plane.rows(), plane.cols(), g.iter().map(of).collect())
+            let of = |cell: usize| {
+                let held = Held {
+                    g_target_siemens: targets[cell],
+                    g_programmed_siemens: programmed[cell],
+                    g_siemens: g[cell],
+                };
+                (f64::from(r.sigma_siemens(held, conditions)) / step).powi(2)
+            };
+            Mat::from_vec(plane.rows(), plane.cols(), (0..g.len()).map(of).collect())
         });
         Ok((Mat::from_vec(plane.rows(), plane.cols(), levels), variance))
     };
     let mut levels = Vec::with_capacity(encoded.planes.len());
     let mut variance = Vec::new();
-    for plane in &encoded.planes {
-        let (l, v) = program_plane(plane)?;
+    let places = bit_lines(encoded, block.outputs.len());
+    for (plane, &place) in encoded.planes.iter().zip(&places) {
+        let (l, v) = program_plane(plane, place)?;
         levels.push(l);
         variance.extend(v);
     }
     let dummy = if hardware.crossbar().dummy_column == DummyColumn::Analog {
-        Some(program_plane(&Mat::filled(rows, 1, 0))?)
+        Some(program_plane(&Mat::filled(rows, 1, 0), (block.columns - 1, 1))?)
     } else {
         None
     };
@@ -335,5 +374,5 @@ fn program_block(
             Mat::default()
         },
     };
-    Ok(Programmed { seen, on_target, row_conductance })
+    Ok(Programmed { seen, on_target, row_conductance, written })
 }

@@ -142,6 +142,18 @@ fn columns(encoded: &Encoded, outputs: usize, has_dummy: bool) -> Vec<Column> {
     columns
 }
 
+/// First bit line of each plane within its block, and bit lines from one of its columns to the next.
+pub(crate) fn bit_lines(encoded: &Encoded, outputs: usize) -> Vec<(usize, usize)> {
+    let columns = columns(encoded, outputs, false);
+    let of = |plane, column| columns.iter().position(|&c| c == (Some(plane), column));
+    (0..encoded.planes.len())
+        .map(|plane| {
+            let first = of(plane, 0).unwrap_or(0);
+            (first, of(plane, 1).map_or(1, |second| second - first))
+        })
+        .collect()
+}
+
 impl BlockCells {
     fn matrix(&self, (plane, _): Column) -> Option<&Mat<f64>> {
         match plane {

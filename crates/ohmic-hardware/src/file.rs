@@ -6,9 +6,11 @@
 use crate::component::{self, Component, Machine};
 use crate::dac::InputSign;
 use crate::hardware::Hardware;
-use crate::keys::{self, CROSSBAR, HIERARCHY, PRECISION, ROOT};
-use crate::spec::{CrossbarSpec, DummyColumn, Hierarchy, InputRange, Precision, WeightScale};
-use crate::{Adc, Dac, Error, WeightEncoding, adc, dac, device, encoding, fault, presets, wires};
+use crate::keys::{self, CONDITIONS, CROSSBAR, HIERARCHY, PRECISION, ROOT};
+use crate::spec::{Conditions, CrossbarSpec, DummyColumn, Hierarchy, InputRange, Precision, WeightScale};
+use crate::{
+    Adc, Dac, Error, WeightEncoding, adc, dac, device, encoding, fault, presets, variation, wires, write,
+};
 use ohmic_config::document::Alternatives;
 use ohmic_config::{Document, Place, Section, SourceText, family};
 use ohmic_numerics::MatRef;
@@ -106,10 +108,28 @@ fn from_document(document: Document, sets: &[(String, toml::Value)]) -> Result<H
 
 fn checked(document: &Document) -> Result<Hardware, Error> {
     let root = Section::root(document, ROOT)?;
+    let name = root.text(&keys::NAME)?;
+    let crossbar = crossbar(&root.section(&keys::CROSSBAR_SECTION, CROSSBAR)?)?;
     let hardware = Hardware {
-        name: root.text(&keys::NAME)?,
+        name,
         resolved: document.to_toml(),
         device: family::build(&root, &keys::DEVICE, device::KINDS)?,
+        variation: match root.has(&keys::VARIATION) {
+            true => family::build(&root, &keys::VARIATION, variation::KINDS)?,
+            false => variation::none(),
+        },
+        write: match root.has(&keys::WRITE) {
+            true => family::build(&root, &keys::WRITE, write::KINDS)?,
+            false => write::single(),
+        },
+        conditions: match root.has(&keys::CONDITIONS_SECTION) {
+            true => conditions(&root.section(&keys::CONDITIONS_SECTION, CONDITIONS)?, &crossbar)?,
+            false => Conditions {
+                elapsed_s: 0.0,
+                temperature_kelvin: Conditions::ROOM_KELVIN,
+                t_read_s: crossbar.t_read_s,
+            },
+        },
         encoding: family::build(&root, &keys::ENCODING, encoding::KINDS)?,
         dac: family::build(&root, &keys::DAC, dac::KINDS)?,
         adc: family::build(&root, &keys::ADC, adc::KINDS)?,
@@ -122,7 +142,7 @@ fn checked(document: &Document) -> Result<Hardware, Error> {
             false => wires::none(),
         },
         precision: precision(&root.section(&keys::PRECISION_SECTION, PRECISION)?)?,
-        crossbar: crossbar(&root.section(&keys::CROSSBAR_SECTION, CROSSBAR)?)?,
+        crossbar,
         hierarchy: hierarchy(&root.section(&keys::HIERARCHY_SECTION, HIERARCHY)?)?,
         components: vec![],
     };
@@ -130,6 +150,14 @@ fn checked(document: &Document) -> Result<Hardware, Error> {
     check_widths(&places, &hardware)?;
     check_columns(&places, &hardware)?;
     check_adc(&places, &hardware)?;
+    hardware.device.holds(&hardware.conditions).map_err(|outside| {
+        places.invalid(
+            outside.key,
+            format!("{} is outside of what the device's source covers", outside.value),
+            &[("device.kind", "this model".to_owned())],
+            outside.valid,
+        )
+    })?;
     let components = components(&root, &places, &hardware)?;
     Ok(Hardware { components, ..hardware })
 }
@@ -177,6 +205,14 @@ fn precision(s: &Section<'_>) -> Result<Precision, Error> {
             }),
         },
         calibration_images: s.integer(&keys::CALIBRATION_IMAGES)? as usize,
+    })
+}
+
+fn conditions(s: &Section<'_>, crossbar: &CrossbarSpec) -> Result<Conditions, Error> {
+    Ok(Conditions {
+        elapsed_s: s.quantity_if(&keys::ELAPSED)?.unwrap_or(0.0),
+        temperature_kelvin: s.quantity_if(&keys::TEMPERATURE)?.unwrap_or(Conditions::ROOM_KELVIN),
+        t_read_s: crossbar.t_read_s,
     })
 }
 

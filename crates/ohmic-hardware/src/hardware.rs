@@ -6,8 +6,10 @@ use crate::dac::Dac;
 use crate::device::DeviceModel;
 use crate::encoding::WeightEncoding;
 use crate::fault::FaultModel;
-use crate::spec::{CrossbarSpec, Hierarchy, Precision};
+use crate::spec::{Conditions, CrossbarSpec, Hierarchy, Precision};
+use crate::variation::VariationModel;
 use crate::wires::WireModel;
+use crate::write::WriteModel;
 
 /// A machine, checked: nothing downstream has to check it again.
 #[derive(Debug)]
@@ -15,6 +17,9 @@ pub struct Hardware {
     pub(crate) name: String,
     pub(crate) resolved: String,
     pub(crate) device: Box<dyn DeviceModel>,
+    pub(crate) variation: Box<dyn VariationModel>,
+    pub(crate) write: Box<dyn WriteModel>,
+    pub(crate) conditions: Conditions,
     pub(crate) encoding: Box<dyn WeightEncoding>,
     pub(crate) dac: Box<dyn Dac>,
     pub(crate) adc: Box<dyn Adc>,
@@ -41,6 +46,21 @@ impl Hardware {
     /// The technology of the cells.
     pub fn device(&self) -> &dyn DeviceModel {
         self.device.as_ref()
+    }
+
+    /// How its cells differ from each other.
+    pub fn variation(&self) -> &dyn VariationModel {
+        self.variation.as_ref()
+    }
+
+    /// How they are brought to their targets.
+    pub fn write(&self) -> &dyn WriteModel {
+        self.write.as_ref()
+    }
+
+    /// When and how warm it is read.
+    pub fn conditions(&self) -> &Conditions {
+        &self.conditions
     }
 
     /// How weights become levels.

@@ -23,11 +23,23 @@ pub(crate) const COMPONENT: KeyDoc =
     KeyDoc::table("component", "one table for each part that has a price, `[component.<name>]`")
         .optional("nothing has a price: energy, area and latency cannot be asked for");
 
+pub(crate) const VARIATION: KeyDoc =
+    KeyDoc::table("variation", "device-to-device variation, drawn once a chip")
+        .optional("all cells are alike");
+pub(crate) const WRITE: KeyDoc = KeyDoc::table("write", "how cells are brought to their targets")
+    .optional("one pulse a cell, never looked at");
+pub(crate) const CONDITIONS_SECTION: KeyDoc =
+    KeyDoc::table("conditions", "when and how warm the machine is read")
+        .optional("right after programming, at 300 K");
+
 pub(crate) const ROOT: &[KeyDoc] = &[
     NAME,
     SUMMARY,
     EXTENDS,
     DEVICE,
+    VARIATION,
+    WRITE,
+    CONDITIONS_SECTION,
     ENCODING,
     DAC,
     ADC,
@@ -71,6 +83,19 @@ pub(crate) const CALIBRATION_IMAGES: KeyDoc = KeyDoc::integer(
 
 pub(crate) const PRECISION: &[KeyDoc] =
     &[WEIGHT_BITS, INPUT_BITS, WEIGHT_SCALE, INPUT_RANGE, PERCENTILE, CALIBRATION_IMAGES];
+
+pub(crate) const ELAPSED: KeyDoc =
+    KeyDoc::quantity("elapsed", Dimension::Time, "time from programming to reading: cells age by it")
+        .at_least(0.0)
+        .at_most(1e10)
+        .optional("0 s, right after programming");
+pub(crate) const TEMPERATURE: KeyDoc =
+    KeyDoc::quantity("temperature", Dimension::Temperature, "temperature of cells and converters")
+        .at_least(200.0)
+        .at_most(500.0)
+        .optional("300 K");
+
+pub(crate) const CONDITIONS: &[KeyDoc] = &[ELAPSED, TEMPERATURE];
 
 pub(crate) const ROWS: KeyDoc = KeyDoc::integer("rows", 1, 65_536, "word lines of a crossbar");
 pub(crate) const COLS: KeyDoc =

@@ -2,8 +2,8 @@
 //! and unit costs.
 //!
 //! Principal type: [`Hardware`], the checked machine. Each family of parts has a folder with a
-//! trait and a list `KINDS`: [`device`], [`encoding`], [`dac`], [`adc`], [`fault`], [`wires`],
-//! [`component`].
+//! trait and a list `KINDS`: [`device`], [`variation`], [`write`], [`encoding`], [`dac`], [`adc`], [`fault`],
+//! [`wires`], [`component`].
 //! Knows no network.
 
 pub mod adc;
@@ -21,16 +21,20 @@ mod hardware;
 mod keys;
 pub mod presets;
 mod spec;
+pub mod variation;
 pub mod wires;
+pub mod write;
 
 pub use adc::{Adc, RangePolicy, Span};
-pub use component::{Component, CostModel, Level};
+pub use component::{Component, CostModel, Level, OutsideValidity};
 pub use dac::{Dac, InputSign, InputSlice, Part, Skipping};
-pub use device::{CurrentLaw, DeviceModel, ReadNoise, Window};
+pub use device::{CurrentLaw, DeviceModel, Held, Patch, ReadNoise, Window};
 pub use encoding::{EncodeError, Encoded, Gain, Readout, Sign, WeightEncoding};
 pub use error::Error;
 pub use event::Event;
 pub use fault::FaultModel;
 pub use hardware::Hardware;
-pub use spec::{CrossbarSpec, DummyColumn, Hierarchy, InputRange, Precision, WeightScale};
+pub use spec::{Conditions, CrossbarSpec, DummyColumn, Hierarchy, InputRange, Precision, WeightScale};
+pub use variation::VariationModel;
 pub use wires::WireModel;
+pub use write::{WriteModel, Writing, Written};

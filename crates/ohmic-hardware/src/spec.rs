@@ -61,6 +61,27 @@ impl Hierarchy {
     }
 }
 
+/// When and how warm the machine is read.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Conditions {
+    /// Time from programming to reading, in seconds.
+    pub elapsed_s: f64,
+    /// Temperature of the cells, in kelvin.
+    pub temperature_kelvin: f64,
+    /// Time that word lines are driven in one read, in seconds: that of the crossbar.
+    pub t_read_s: f64,
+}
+
+impl Conditions {
+    /// Temperature of a file without `[conditions]`, in kelvin.
+    pub const ROOM_KELVIN: f64 = 300.0;
+
+    /// The same machine right after it was programmed.
+    pub fn fresh(&self) -> Self {
+        Self { elapsed_s: 0.0, ..*self }
+    }
+}
+
 /// For what set of weights one scale is chosen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WeightScale {

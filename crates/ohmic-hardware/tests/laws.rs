@@ -5,11 +5,12 @@ use ohmic_config::key::Presence;
 use ohmic_config::{Error, Kind};
 use ohmic_hardware::component::Machine;
 use ohmic_hardware::{
-    CrossbarSpec, DummyColumn, Event, Hardware, InputSign, Span, Window, adc, component, dac, device,
-    encoding, fault, wires,
+    Conditions, CrossbarSpec, DummyColumn, Event, Hardware, Held, InputSign, Patch, Span, Window, adc,
+    component, dac, device, encoding, fault, variation, wires, write,
 };
 use ohmic_numerics::{Cells, Noise, Seed, Site};
 
+const LATER: Conditions = Conditions { elapsed_s: 1e4, temperature_kelvin: 300.0, t_read_s: 1e-7 };
 const WINDOW: Window = Window { g_min_siemens: 1e-6, g_max_siemens: 25e-6 };
 
 /// Examples build; an unknown key is refused and named; no key is read that is not declared.
@@ -35,6 +36,8 @@ fn examples_build<T: ?Sized>(kinds: &[Kind<T>]) {
 #[test]
 fn every_example_builds_and_refuses_unknown_keys() {
     examples_build(device::KINDS);
+    examples_build(variation::KINDS);
+    examples_build(write::KINDS);
     examples_build(fault::KINDS);
     examples_build(wires::KINDS);
     examples_build(encoding::KINDS);
@@ -54,15 +57,16 @@ fn bits(g: &[f32]) -> Vec<u32> {
 
 /// A part that changes conductances draws by address (any split of the cells gives the same), and
 /// leaves them finite and not negative.
-fn changes_by_address(name: &str, window: Window, change: impl Fn(&mut [f32], Cells, &Noise)) {
+fn changes_by_address(name: &str, window: Window, change: impl Fn(&mut [f32], &Patch<'_>)) {
     let noise = Noise::new(Seed(11));
     let site = Site { layer: 2, block: 5 };
     let mut whole = targets(window, 1000);
-    change(&mut whole, Cells { site, first: 7 }, &noise);
+    change(&mut whole, &Patch::row(1000, Cells { site, first: 7 }, &noise));
     for split in [1usize, 3, 255, 256, 257, 999] {
         let mut parts = targets(window, 1000);
         for (i, chunk) in parts.chunks_mut(split).enumerate() {
-            change(chunk, Cells { site, first: 7 + (i * split) as u32 }, &noise);
+            let at = Cells { site, first: 7 + (i * split) as u32 };
+            change(chunk, &Patch::row(chunk.len(), at, &noise));
         }
         assert_eq!(bits(&parts), bits(&whole), "{name} in runs of {split}");
     }
@@ -75,11 +79,16 @@ fn devices_draw_by_address_and_stay_physical() {
         let device = kind.build_text(kind.example).unwrap();
         let window = device.window();
         assert!(0.0 <= window.g_min_siemens && window.g_min_siemens < window.g_max_siemens, "{}", kind.name);
-        changes_by_address(kind.name, window, |g, at, noise| device.program(g, at, noise));
-        changes_by_address(kind.name, window, |g, at, noise| device.age(g, 1e4, at, noise));
+        changes_by_address(kind.name, window, |g, patch| device.program(g, patch, 0));
+        changes_by_address(kind.name, window, |g, patch| device.program(g, patch, 3));
+        changes_by_address(kind.name, window, |g, patch| {
+            let targets = g.to_vec();
+            device.age(g, &targets, patch, &LATER);
+        });
         if let Some(read) = device.read_noise() {
             for g in targets(window, 16) {
-                let sigma = read.sigma_siemens(g);
+                let held = Held { g_target_siemens: g, g_programmed_siemens: g, g_siemens: g };
+                let sigma = read.sigma_siemens(held, &LATER);
                 assert!(sigma.is_finite() && sigma >= 0.0, "{}", kind.name);
             }
         }
@@ -94,8 +103,10 @@ fn quiet_devices_are_ideal() {
         let target = targets(device.window(), 500);
         let mut g = target.clone();
         let at = Cells { site: Site { layer: 0, block: 0 }, first: 0 };
-        device.program(&mut g, at, &Noise::new(Seed(1)));
-        device.age(&mut g, 1e6, at, &Noise::new(Seed(1)));
+        let noise = Noise::new(Seed(1));
+        let patch = Patch::row(g.len(), at, &noise);
+        device.program(&mut g, &patch, 0);
+        device.age(&mut g, &target, &patch, &LATER);
         assert_eq!(bits(&g), bits(&target), "{}", kind.name);
         assert!(device.read_noise().is_none() && device.current_law().is_none(), "{}", kind.name);
     }
@@ -109,7 +120,7 @@ fn noisy_devices_are_noisy() {
         let at = Cells { site: Site { layer: 0, block: 0 }, first: 0 };
         let run = |seed| {
             let mut g = targets(device.window(), 100);
-            device.program(&mut g, at, &Noise::new(Seed(seed)));
+            device.program(&mut g, &Patch::row(100, at, &Noise::new(Seed(seed))), 0);
             bits(&g)
         };
         assert_ne!(run(1), bits(&targets(device.window(), 100)), "{}", kind.name);
@@ -121,12 +132,12 @@ fn noisy_devices_are_noisy() {
 fn faults_draw_by_address_and_stay_in_the_window() {
     for kind in fault::KINDS {
         let fault = kind.build_text(kind.example).unwrap();
-        changes_by_address(kind.name, WINDOW, |g, at, noise| fault.apply(g, WINDOW, at, noise));
+        changes_by_address(kind.name, WINDOW, |g, patch| fault.apply(g, WINDOW, patch));
         let quiet = kind.build_text(kind.quiet.unwrap()).unwrap();
         assert!(quiet.is_none(), "{}", kind.name);
         let mut g = targets(WINDOW, 300);
         let at = Cells { site: Site { layer: 0, block: 0 }, first: 0 };
-        quiet.apply(&mut g, WINDOW, at, &Noise::new(Seed(1)));
+        quiet.apply(&mut g, WINDOW, &Patch::row(300, at, &Noise::new(Seed(1))));
         assert_eq!(bits(&g), bits(&targets(WINDOW, 300)), "{}", kind.name);
     }
 }

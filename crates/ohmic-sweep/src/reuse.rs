@@ -10,19 +10,12 @@ use ohmic_network::LayerId;
 use toml::{Table, Value};
 
 /// Keys and sections that stand behind the cells: no stage here reads them.
-const BEHIND: &[&str] = &[
-    "name",
-    "summary",
-    "adc",
-    "hierarchy",
-    "component",
-    "crossbar.t_read",
-    "crossbar.adcs",
-    "crossbar.adc_rate",
-];
+const BEHIND: &[&str] =
+    &["name", "summary", "adc", "hierarchy", "component", "crossbar.adcs", "crossbar.adc_rate"];
 
 /// What encoding and calibration do not read beside: their cells are nominal.
-const NOMINAL: &[&str] = &["device", "fault", "crossbar.v_read"];
+const NOMINAL: &[&str] =
+    &["device", "variation", "write", "conditions", "fault", "crossbar.v_read", "crossbar.t_read"];
 
 /// What programming does not read beside: the integers of the weights are in its key themselves.
 const INPUTS: &[&str] = &["precision", "dac"];

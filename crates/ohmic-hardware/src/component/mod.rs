@@ -44,7 +44,7 @@ pub struct Machine<'a> {
     pub dac_bits: u32,
 }
 
-/// A price was asked for outside the range that its model is valid in.
+/// A price or a device was asked for outside the range that its model is valid in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OutsideValidity {
     /// Key path of the value it is not valid for: `adc.bits`.

@@ -1,11 +1,11 @@
 //! A cell whose programming error has the same size at every conductance.
 
 use super::{
-    DeviceModel, G_MAX, G_MIN, GaussianRead, ON_OFF_RATIO, READ_SIGMA_FRACTION, READ_SIGMA_REL, ReadNoise,
-    Window, for_each_programmed, read_read_noise, read_window,
+    DeviceModel, G_MAX, G_MIN, GaussianRead, ON_OFF_RATIO, Patch, READ_SIGMA_FRACTION, READ_SIGMA_REL,
+    ReadNoise, Window, read_read_noise, read_window,
 };
 use ohmic_config::{Dimension, KeyDoc, Kind};
-use ohmic_numerics::{Cells, Noise};
+use ohmic_numerics::Purpose;
 
 const SOURCE: &str = "generic error model `independent` of CrossSim (sandialabs/cross-sim)";
 const SIGMA_FRACTION: KeyDoc = KeyDoc::number(
@@ -56,9 +56,11 @@ impl DeviceModel for GaussianAbsolute {
         self.window
     }
 
-    fn program(&self, g_siemens: &mut [f32], at: Cells, noise: &Noise) {
+    fn program(&self, g_siemens: &mut [f32], patch: &Patch<'_>, attempt: u32) {
         if self.sigma_siemens > 0.0 {
-            for_each_programmed(g_siemens, at, noise, |g, z| *g = (*g + self.sigma_siemens * z).max(0.0));
+            patch.for_each_normal(g_siemens, Purpose::Program, attempt, |g, z| {
+                *g = (*g + self.sigma_siemens * z).max(0.0)
+            });
         }
     }
 

@@ -1,11 +1,11 @@
 //! A cell whose programmed conductance is lognormal about its target.
 
 use super::{
-    DeviceModel, G_MAX, G_MIN, GaussianRead, ON_OFF_RATIO, READ_SIGMA_FRACTION, READ_SIGMA_REL, ReadNoise,
-    Window, for_each_programmed, read_read_noise, read_window,
+    DeviceModel, G_MAX, G_MIN, GaussianRead, ON_OFF_RATIO, Patch, READ_SIGMA_FRACTION, READ_SIGMA_REL,
+    ReadNoise, Window, read_read_noise, read_window,
 };
 use ohmic_config::{KeyDoc, Kind};
-use ohmic_numerics::{Cells, Noise};
+use ohmic_numerics::Purpose;
 
 const SIGMA_LN: KeyDoc = KeyDoc::number(
     "sigma_ln",
@@ -50,9 +50,11 @@ impl DeviceModel for LogNormal {
         self.window
     }
 
-    fn program(&self, g_siemens: &mut [f32], at: Cells, noise: &Noise) {
+    fn program(&self, g_siemens: &mut [f32], patch: &Patch<'_>, attempt: u32) {
         if self.sigma_ln > 0.0 {
-            for_each_programmed(g_siemens, at, noise, |g, z| *g *= libm::expf(self.sigma_ln * z));
+            patch.for_each_normal(g_siemens, Purpose::Program, attempt, |g, z| {
+                *g *= libm::expf(self.sigma_ln * z)
+            });
         }
     }
 
@@ -64,7 +66,7 @@ impl DeviceModel for LogNormal {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ohmic_numerics::{Seed, Site};
+    use ohmic_numerics::{Cells, Noise, Seed, Site};
 
     /// ln(g / g_target) of 100 000 cells: mean 0 +- 5 * 0.1 / sqrt(1e5), sigma 0.1 +- 5 * 0.1 / sqrt(2e5).
     #[test]
@@ -72,7 +74,7 @@ mod tests {
         let device = KIND.build_text("g_min = '0 S'\ng_max = '25 uS'\nsigma_ln = 0.1").unwrap();
         let mut g = vec![10e-6f32; 100_000];
         let at = Cells { site: Site { layer: 0, block: 0 }, first: 3 };
-        device.program(&mut g, at, &Noise::new(Seed(1)));
+        device.program(&mut g, &Patch::row(100_000, at, &Noise::new(Seed(1))), 0);
         let logs: Vec<f64> = g.iter().map(|&g| (f64::from(g) / 10e-6).ln()).collect();
         let mean = logs.iter().sum::<f64>() / 1e5;
         let sigma = (logs.iter().map(|l| (l - mean).powi(2)).sum::<f64>() / 1e5).sqrt();

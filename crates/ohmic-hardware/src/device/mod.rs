@@ -8,6 +8,8 @@ mod gaussian_proportional;
 mod ideal;
 mod lognormal;
 
+use crate::component::OutsideValidity;
+use crate::spec::Conditions;
 use ohmic_config::{Dimension, Error, KeyDoc, Kind, Section};
 use ohmic_numerics::{Cells, Noise, Purpose};
 use std::fmt::Debug;
@@ -32,20 +34,92 @@ impl Window {
     }
 }
 
+/// The cells of one plane of one block: where they sit in their crossbar, and where their random numbers
+/// come from.
+///
+/// Cell `(r, c)` is entry `r * cols + c` of a plane's conductances; it sits on word line `first_row + r` and
+/// bit line `first_col + c * col_stride` of its crossbar.
+#[derive(Clone, Copy, Debug)]
+pub struct Patch<'a> {
+    /// The address of the first cell's random numbers; the others follow.
+    pub at: Cells,
+    /// Rows of the plane.
+    pub rows: usize,
+    /// Columns of the plane.
+    pub cols: usize,
+    /// The crossbar, counted over the whole network: blocks that share one have neighbouring cells.
+    pub crossbar: u32,
+    /// Word line of its first row.
+    pub first_row: usize,
+    /// Bit line of its first column.
+    pub first_col: usize,
+    /// Bit lines from one of its columns to the next: columns of other planes lie between.
+    pub col_stride: usize,
+    /// The chip instance's source.
+    pub noise: &'a Noise,
+}
+
+impl<'a> Patch<'a> {
+    /// Cells in one row and nowhere in particular, for tests and statistics.
+    pub fn row(cells: usize, at: Cells, noise: &'a Noise) -> Self {
+        Self { at, rows: 1, cols: cells, crossbar: 0, first_row: 0, first_col: 0, col_stride: 1, noise }
+    }
+
+    /// Word line and bit line of a cell, by its index in the plane.
+    pub fn place(&self, cell: usize) -> (usize, usize) {
+        let (row, column) = (cell / self.cols, cell % self.cols);
+        (self.first_row + row, self.first_col + column * self.col_stride)
+    }
+
+    /// Calls `f(value, standard normal deviate)` for every cell: one deviate a cell of this purpose and draw.
+    pub fn for_each_normal(
+        &self,
+        values: &mut [f32],
+        purpose: Purpose,
+        draw: u32,
+        mut f: impl FnMut(&mut f32, f32),
+    ) {
+        let mut z = [0.0f32; 256];
+        let mut first = self.at.first;
+        for chunk in values.chunks_mut(z.len()) {
+            let z = &mut z[..chunk.len()];
+            self.noise.fill_normal(purpose, Cells { first, ..self.at }, draw, z);
+            chunk.iter_mut().zip(z.iter()).for_each(|(g, z)| f(g, *z));
+            first += chunk.len() as u32;
+        }
+    }
+}
+
 /// The technology of a cell. The defaults are an ideal cell: a model writes only what differs.
 pub trait DeviceModel: Debug + Send + Sync {
     /// Where levels lie: level `l` of `L` sits at `g_min + l (g_max - g_min) / (L - 1)`.
     fn window(&self) -> Window;
 
-    /// Turns targets into programmed conductances, in place, once per programming (siemens, one
-    /// entry a cell from `at.first`).
-    fn program(&self, g_siemens: &mut [f32], at: Cells, noise: &Noise) {
-        let _ = (g_siemens, at, noise);
+    /// Whether the model holds under these conditions; asked once, when the file is read.
+    ///
+    /// # Errors
+    /// The key, its value and what the model's source covers.
+    fn holds(&self, conditions: &Conditions) -> Result<(), OutsideValidity> {
+        let _ = conditions;
+        Ok(())
     }
 
-    /// Ages programmed conductances by `elapsed_s` seconds, in place.
-    fn age(&self, g_siemens: &mut [f32], elapsed_s: f64, at: Cells, noise: &Noise) {
-        let _ = (g_siemens, elapsed_s, at, noise);
+    /// Turns targets into programmed conductances, in place: one write pulse a cell (siemens). Another
+    /// `attempt` at the same cells draws afresh; the first is 0.
+    fn program(&self, g_siemens: &mut [f32], patch: &Patch<'_>, attempt: u32) {
+        let _ = (g_siemens, patch, attempt);
+    }
+
+    /// Ages programmed conductances by the time elapsed, in place; `targets_siemens` is what the cells were
+    /// asked to hold.
+    fn age(
+        &self,
+        g_siemens: &mut [f32],
+        targets_siemens: &[f32],
+        patch: &Patch<'_>,
+        conditions: &Conditions,
+    ) {
+        let _ = (g_siemens, targets_siemens, patch, conditions);
     }
 
     /// Independent zero-mean Gaussian noise per cell and read, if there is any.
@@ -59,10 +133,21 @@ pub trait DeviceModel: Debug + Send + Sync {
     }
 }
 
+/// The conductance of a cell, then and now.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Held {
+    /// What it was asked to hold, in siemens.
+    pub g_target_siemens: f32,
+    /// Right after programming, in siemens.
+    pub g_programmed_siemens: f32,
+    /// When it is read, in siemens.
+    pub g_siemens: f32,
+}
+
 /// Noise that every read of a cell adds to its conductance.
 pub trait ReadNoise: Debug + Send + Sync {
-    /// Standard deviation at conductance `g_siemens`, in siemens.
-    fn sigma_siemens(&self, g_siemens: f32) -> f32;
+    /// Standard deviation of the conductance in one read, in siemens.
+    fn sigma_siemens(&self, cell: Held, conditions: &Conditions) -> f32;
 }
 
 /// The current of a cell that is not linear.
@@ -127,10 +212,10 @@ pub(crate) enum GaussianRead {
 }
 
 impl ReadNoise for GaussianRead {
-    fn sigma_siemens(&self, g_siemens: f32) -> f32 {
+    fn sigma_siemens(&self, cell: Held, _: &Conditions) -> f32 {
         match self {
             Self::Absolute(sigma) => *sigma,
-            Self::Relative(sigma) => sigma * g_siemens,
+            Self::Relative(sigma) => sigma * cell.g_siemens,
         }
     }
 }
@@ -144,23 +229,6 @@ pub(crate) fn read_read_noise(s: &Section<'_>, window: Window) -> Result<Option<
     Ok(absolute.or(relative).filter(|n| match n {
         GaussianRead::Absolute(sigma) | GaussianRead::Relative(sigma) => *sigma > 0.0,
     }))
-}
-
-/// Calls `f(conductance, standard normal deviate)` for every cell: `Purpose::Program`, draw 0.
-pub(crate) fn for_each_programmed(
-    g_siemens: &mut [f32],
-    at: Cells,
-    noise: &Noise,
-    mut f: impl FnMut(&mut f32, f32),
-) {
-    let mut z = [0.0f32; 256];
-    let mut first = at.first;
-    for chunk in g_siemens.chunks_mut(z.len()) {
-        let z = &mut z[..chunk.len()];
-        noise.fill_normal(Purpose::Program, Cells { first, ..at }, 0, z);
-        chunk.iter_mut().zip(z.iter()).for_each(|(g, z)| f(g, *z));
-        first += chunk.len() as u32;
-    }
 }
 
 #[cfg(test)]

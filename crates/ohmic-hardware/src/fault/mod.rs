@@ -6,9 +6,8 @@
 mod none;
 mod stuck;
 
-use crate::device::Window;
+use crate::device::{Patch, Window};
 use ohmic_config::Kind;
-use ohmic_numerics::{Cells, Noise};
 use std::fmt::Debug;
 
 /// Every fault model there is.
@@ -21,9 +20,8 @@ pub fn none() -> Box<dyn FaultModel> {
 
 /// A model of broken cells, applied after programming.
 pub trait FaultModel: Debug + Send + Sync {
-    /// Overwrites the conductances of broken cells, in place (siemens, one entry a cell from
-    /// `at.first`). Draws with `Purpose::Fault`.
-    fn apply(&self, g_siemens: &mut [f32], window: Window, at: Cells, noise: &Noise);
+    /// Overwrites the conductances of broken cells, in place (siemens). Draws with `Purpose::Fault`.
+    fn apply(&self, g_siemens: &mut [f32], window: Window, patch: &Patch<'_>);
 
     /// Whether this model never breaks a cell.
     fn is_none(&self) -> bool {

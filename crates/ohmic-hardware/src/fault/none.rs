@@ -1,9 +1,8 @@
 //! No cell is broken.
 
 use super::FaultModel;
-use crate::device::Window;
+use crate::device::{Patch, Window};
 use ohmic_config::Kind;
-use ohmic_numerics::{Cells, Noise};
 
 pub(super) const KIND: Kind<dyn FaultModel> = Kind {
     name: "none",
@@ -18,7 +17,7 @@ pub(super) const KIND: Kind<dyn FaultModel> = Kind {
 pub(super) struct None;
 
 impl FaultModel for None {
-    fn apply(&self, _: &mut [f32], _: Window, _: Cells, _: &Noise) {}
+    fn apply(&self, _: &mut [f32], _: Window, _: &Patch<'_>) {}
 
     fn is_none(&self) -> bool {
         true

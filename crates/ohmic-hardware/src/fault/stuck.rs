@@ -1,9 +1,9 @@
 //! Cells stuck at one end of the window, whatever they are given.
 
 use super::FaultModel;
-use crate::device::Window;
+use crate::device::{Patch, Window};
 use ohmic_config::{KeyDoc, Kind};
-use ohmic_numerics::{Cells, Noise, Purpose};
+use ohmic_numerics::Purpose;
 
 const SOURCE: &str =
     "9.04 % stuck in the high- and 1.75 % in the low-resistance state: Chen et al., DATE 2017";
@@ -47,10 +47,11 @@ struct Stuck {
 }
 
 impl FaultModel for Stuck {
-    fn apply(&self, g_siemens: &mut [f32], window: Window, at: Cells, noise: &Noise) {
+    fn apply(&self, g_siemens: &mut [f32], window: Window, patch: &Patch<'_>) {
         if self.is_none() {
             return;
         }
+        let Patch { at, noise, .. } = *patch;
         for (cell, g) in (at.first..).zip(g_siemens) {
             let u = noise.uniform(Purpose::Fault, at.site, 0, cell);
             // from both ends, so that either fraction can be swept with the other's cells unchanged
@@ -70,7 +71,7 @@ impl FaultModel for Stuck {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ohmic_numerics::{Seed, Site};
+    use ohmic_numerics::{Cells, Noise, Seed, Site};
 
     /// Of 100 000 cells 9.04 % and 1.75 %, each within five standard errors (450 and 207 cells).
     #[test]
@@ -79,7 +80,7 @@ mod tests {
         let window = Window { g_min_siemens: 1e-6, g_max_siemens: 4e-6 };
         let mut g = vec![2e-6f32; 100_000];
         let at = Cells { site: Site { layer: 0, block: 0 }, first: 0 };
-        fault.apply(&mut g, window, at, &Noise::new(Seed(3)));
+        fault.apply(&mut g, window, &Patch::row(100_000, at, &Noise::new(Seed(3))));
         let count = |v: f32| g.iter().filter(|g| g.to_bits() == v.to_bits()).count();
         assert!(count(1e-6).abs_diff(9040) < 460, "{}", count(1e-6));
         assert!(count(4e-6).abs_diff(1750) < 210, "{}", count(4e-6));
