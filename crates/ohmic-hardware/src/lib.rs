@@ -34,7 +34,9 @@ pub use error::Error;
 pub use event::Event;
 pub use fault::FaultModel;
 pub use hardware::Hardware;
-pub use spec::{Conditions, CrossbarSpec, DummyColumn, Hierarchy, InputRange, Precision, WeightScale};
+pub use spec::{
+    Conditions, CrossbarSpec, DummyColumn, HeatLimit, Hierarchy, InputRange, Precision, WeightScale,
+};
 pub use variation::VariationModel;
 pub use wires::WireModel;
 pub use write::{WriteModel, Writing, Written};

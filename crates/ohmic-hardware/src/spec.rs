@@ -116,3 +116,14 @@ pub struct Precision {
     /// Images of the calibration set that scales and converter ranges are chosen on.
     pub calibration_images: usize,
 }
+
+/// How much may be written in a place and time before it gets too hot: the (alpha, beta, p) constraint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HeatLimit {
+    /// Consecutive rewrites of a word line (alpha).
+    pub rewrites: usize,
+    /// Contiguous cells on it (beta).
+    pub cells: usize,
+    /// Changes of cells in these rewrites and cells (p).
+    pub changes: usize,
+}

@@ -1,12 +1,14 @@
 //! Cut layers into blocks and fragments and place them on crossbars and tiles: a plan.
 //!
-//! Principal types: [`Plan`], [`LayerPlan`], [`Block`]; [`map`] makes them. Draws no number and runs
-//! nothing. Left out: weight duplication, traffic-aware placement.
+//! Principal types: [`Plan`], [`LayerPlan`], [`Block`]; [`map`] makes them; [`heat`] says when cells may be written.
+//! Draws no number and runs nothing. Left out: weight duplication, traffic-aware placement.
 
 #![cfg_attr(test, allow(clippy::float_cmp))]
 
 mod error;
+pub mod heat;
 mod plan;
+mod window;
 
 pub use error::Error;
 pub use plan::{Block, BlockId, LayerPlan, Plan, map};
