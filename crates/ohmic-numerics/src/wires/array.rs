@@ -19,8 +19,8 @@ pub struct Solver {
     lines: Lines,
     undriven: Undriven,
     parts: Vec<(Part, Option<Arc<Plan>>)>,
-    work: Workspace,
-    level: Level,
+    pub(super) work: Workspace,
+    pub(super) level: Level,
 }
 
 /// The matrix of an array with resistance in its lines: entry `(i, j)` is the current in ampere into the
@@ -112,7 +112,7 @@ impl Solver {
         Ok(out)
     }
 
-    fn check(&self, cells: MatRef<'_, f64>) -> Result<(), Error> {
+    pub(super) fn check(&self, cells: MatRef<'_, f64>) -> Result<(), Error> {
         if (cells.rows(), cells.cols()) != (self.rows, self.cols) {
             return Err(Error::Shape {
                 rows: cells.rows(),
@@ -148,7 +148,7 @@ impl Solver {
     }
 
     /// Row of the given cells that is row `i` counted from the end of the bit lines that is open.
-    fn source_row(&self, i: usize) -> usize {
+    pub(super) fn source_row(&self, i: usize) -> usize {
         match self.lines.sensed_at {
             SenseEnd::Bottom => i,
             SenseEnd::Top => self.rows - 1 - i,
@@ -156,7 +156,7 @@ impl Solver {
     }
 
     /// The cells of a part, row after row.
-    fn cells_of(&self, part: &Part, cells: MatRef<'_, f64>) -> Vec<f64> {
+    pub(super) fn cells_of(&self, part: &Part, cells: MatRef<'_, f64>) -> Vec<f64> {
         let mut own = Vec::with_capacity(part.rows.len() * part.cols.len());
         for i in part.rows.clone() {
             own.extend_from_slice(&cells.row(self.source_row(i))[part.cols.clone()]);
@@ -164,7 +164,7 @@ impl Solver {
         own
     }
 
-    fn values<'a>(&self, part: &Part, cells: &'a [f64]) -> Values<'a> {
+    pub(super) fn values<'a>(&self, part: &Part, cells: &'a [f64]) -> Values<'a> {
         let inverse = |ohm: f64| if ohm > 0.0 { 1.0 / ohm } else { 0.0 };
         Values {
             cells,
@@ -254,7 +254,7 @@ pub(super) fn check_cells(cells: MatRef<'_, f64>) -> Result<(), Error> {
     }
 }
 
-fn topology(part: &Part) -> Topology {
+pub(super) fn topology(part: &Part) -> Topology {
     Topology { rows: part.rows.len(), cols: part.cols.len(), words: part.words, bits: part.bits }
 }
 

@@ -1,9 +1,8 @@
 //! Potentials inside an array, and whether currents balance at every node.
 
-use super::plan::Plan;
+use super::plan::{Plan, Topology};
 use super::solve::{Mesh, Record, Values};
-use super::tree::Nodes;
-use crate::kernel::mesh_lanes::LANES;
+use super::substitute::backward;
 
 /// How well a solution obeys Kirchhoff's current law, with every source at 1 V.
 #[derive(Clone, Copy, Debug, PartialEq, Default)]
@@ -47,67 +46,33 @@ pub(super) fn balance(plan: &Plan, values: Values<'_>, record: &Record, mesh: &M
     Balance { imbalance: relative(imbalance, largest), mismatch: relative(mismatch, most) }
 }
 
-/// Potential of every node by number: nodes in the opposite order of their elimination, each the mean of
-/// those that it was connected to when it went.
+/// Potential of every node by number with every source at 1 V.
 fn potentials(plan: &Plan, record: &Record) -> Vec<f64> {
-    let nodes = plan.topology.nodes();
-    let mut x = vec![0.0; nodes.count()];
+    let mut x = vec![0.0; plan.topology.nodes().count()];
     plan.topology.sources().iter().for_each(|&s| x[s as usize] = 1.0);
-    for (front, rows) in plan.fronts.iter().zip(&record.fronts).rev() {
-        let stride = front.stride();
-        for p in (0..front.pivots).rev().filter(|&p| front.nodes[p] != u32::MAX) {
-            let row = &rows[p * stride..(p + 1) * stride];
-            let others = front.nodes.iter().zip(row).skip(p + 1);
-            let sum: f64 =
-                others.filter(|(node, _)| **node != u32::MAX).map(|(&node, g)| g * x[node as usize]).sum();
-            x[front.nodes[p] as usize] = sum * row[p];
-        }
-    }
-    for (shape, groups) in plan.shapes.iter().zip(&record.lanes) {
-        let local = Nodes { rows: shape.rows, cols: shape.cols, ..nodes };
-        for (at, tile) in shape.tiles.iter().enumerate() {
-            let numbers = numbers(local, nodes, tile.top, tile.left);
-            let rows = &groups[at / LANES];
-            let lane = at % LANES;
-            let mut end = rows.len();
-            for (step, ids) in shape.program.steps.iter().zip(&shape.step_nodes).rev() {
-                end -= step.pivots * step.nodes;
-                for p in (0..step.pivots).rev() {
-                    let row = &rows[end + p * step.nodes..end + (p + 1) * step.nodes];
-                    let others = ids.iter().zip(row).skip(p + 1);
-                    let sum: f64 = others.map(|(&id, g)| g[lane] * x[numbers[id as usize] as usize]).sum();
-                    x[numbers[ids[p] as usize] as usize] = sum * row[p][lane];
-                }
-            }
-        }
-    }
+    backward(plan, record, None, &mut x);
     x
-}
-
-/// Number in the array of each node of a small rectangle.
-fn numbers(local: Nodes, whole: Nodes, top: usize, left: usize) -> Vec<u32> {
-    let mut numbers = vec![0; local.count()];
-    for i in 0..local.rows {
-        for c in 0..=local.cols {
-            numbers[local.word(i, c) as usize] = whole.word(top + i, left + c);
-        }
-    }
-    for r in 0..=local.rows {
-        for j in 0..local.cols {
-            numbers[local.bit(r, j) as usize] = whole.bit(top + r, left + j);
-        }
-    }
-    numbers
 }
 
 /// Every conductor of a part: node, node, siemens.
 fn conductors(plan: &Plan, values: Values<'_>) -> Vec<(u32, u32, f64)> {
     let nodes = plan.topology.nodes();
+    let mut all = wires(plan.topology, values);
+    for i in 0..nodes.rows {
+        for j in 0..nodes.cols {
+            all.push((nodes.word(i, j + 1), nodes.bit(i, j), values.cells[i * nodes.cols + j]));
+        }
+    }
+    all
+}
+
+/// Every conductor of a part but its cells: node, node, siemens.
+pub(super) fn wires(topology: Topology, values: Values<'_>) -> Vec<(u32, u32, f64)> {
+    let nodes = topology.nodes();
     let mut all = Vec::new();
     for i in 0..nodes.rows {
         for j in 0..nodes.cols {
             let (word, bit) = (nodes.word(i, j + 1), nodes.bit(i, j));
-            all.push((word, bit, values.cells[i * nodes.cols + j]));
             if nodes.series_words {
                 all.push((nodes.word(i, j), word, if j == 0 { values.word_first } else { values.word }));
             }
@@ -118,6 +83,6 @@ fn conductors(plan: &Plan, values: Values<'_>) -> Vec<(u32, u32, f64)> {
         }
     }
     let siemens = |end| values.end(end);
-    all.extend(plan.topology.ends().into_iter().map(|(a, b, end)| (a, b, siemens(end))));
+    all.extend(topology.ends().into_iter().map(|(a, b, end)| (a, b, siemens(end))));
     all
 }

@@ -89,6 +89,54 @@ pub enum Error {
         /// Columns of the array.
         columns: usize,
     },
+    /// Another number of drives than rows.
+    #[error("{found} drives for {rows} rows")]
+    Drives {
+        /// Rows of the array.
+        rows: usize,
+        /// Drives given.
+        found: usize,
+    },
+    /// A voltage that a row cannot be driven with.
+    #[error("row {row} is driven with {volt} V; expected -1e6 to 1e6 V")]
+    Drive {
+        /// The row.
+        row: usize,
+        /// Its voltage.
+        volt: f64,
+    },
+    /// A law of cells that is none.
+    #[error(
+        "cell ({row}, {column}) of {siemens:e} S draws {ampere:e} A with a slope of {slope:e} S at {volt:e} V; expected a \
+         finite current that does not fall with the voltage"
+    )]
+    Law {
+        /// Row of the cell.
+        row: usize,
+        /// Column of the cell.
+        column: usize,
+        /// Voltage across it.
+        volt: f64,
+        /// Its conductance in siemens.
+        siemens: f64,
+        /// What the law says: ampere.
+        ampere: f64,
+        /// What the law says: siemens.
+        slope: f64,
+    },
+    /// Newton's method has not found an operating point.
+    #[error(
+        "no operating point after {steps} Newton steps: currents at a node balance to {residual:e} of the largest current, \
+         {allowed:e} was allowed; allow more, or more steps"
+    )]
+    NotConverged {
+        /// Steps taken.
+        steps: usize,
+        /// What is left, relative to the largest current in a conductor.
+        residual: f64,
+        /// What was allowed.
+        allowed: f64,
+    },
     /// The approximation cannot promise what was asked.
     #[error(
         "the approximate method is certain to {bound:.3e} of a column's current only, {allowed:.3e} was allowed; use \
