@@ -2,12 +2,13 @@
 
 use crate::Error;
 use crate::activity::{Activity, Events};
+use crate::causes::{Cause, Causes};
 use crate::design::{Design, LayerDesign};
 use crate::effective::{effective, effective_variance, width};
 use crate::fix::{Periphery, Seen, program};
 use crate::program::{Grid, LayerProgram};
 use crate::wires::{BlockCells, LayerWires, bit_lines};
-use ohmic_hardware::{DummyColumn, Encoded, Held, Patch, Writing, Written};
+use ohmic_hardware::{DummyColumn, Encoded, Hardware, Held, Patch, Writing, Written};
 use ohmic_mapping::{Block, LayerPlan};
 use ohmic_network::LayerId;
 use ohmic_numerics::{Cells, Mat, Noise, Site};
@@ -68,15 +69,38 @@ impl ProgrammedLayer {
     /// # Panics
     /// `id` is one of [`Design::layers`].
     pub fn program(design: &Design<'_>, id: LayerId, noise: &Noise) -> Result<Self, Error> {
+        Self::program_with(design, id, noise, Causes::ALL)
+    }
+
+    /// The same with only these causes of error at work.
+    ///
+    /// # Errors
+    /// See [`ProgrammedLayer::program`].
+    ///
+    /// # Panics
+    /// See [`ProgrammedLayer::program`].
+    pub fn program_with(
+        design: &Design<'_>,
+        id: LayerId,
+        noise: &Noise,
+        causes: Causes,
+    ) -> Result<Self, Error> {
         let (layer, plan) = layer_of(design, id);
-        let wires = LayerWires::new(design.hardware, plan)?;
+        let wires = if causes.has(Cause::Wires) {
+            LayerWires::new(design.hardware, plan)?
+        } else {
+            LayerWires::none()
+        };
         let blocks: Vec<Result<Programmed, Error>> = plan
             .blocks
             .par_iter()
             .zip(&layer.encoded)
             .map_init(
                 || wires.clone(),
-                |wires, (block, encoded)| program_block(design, id, plan, block, encoded, noise, wires),
+                |wires, (block, encoded)| {
+                    let chip = Instance { design, noise, causes };
+                    program_block(chip, id, plan, block, encoded, wires)
+                },
             )
             .collect();
         let mut all = Self {
@@ -112,13 +136,20 @@ impl ProgrammedLayer {
 pub struct ChipBuilder<'a> {
     chip: Chip<'a>,
     shortcuts: Shortcuts,
+    causes: Causes,
 }
 
 impl<'a> ChipBuilder<'a> {
     /// A chip without cells; `noise` is that of the instance whose cells it will get.
     pub fn new(design: &'a Design<'a>, noise: Noise, shortcuts: Shortcuts) -> Self {
         let layers = (0..design.layers.len()).map(|_| None).collect();
-        Self { chip: Chip { design, noise, layers }, shortcuts }
+        Self { chip: Chip { design, noise, layers }, shortcuts, causes: Causes::ALL }
+    }
+
+    /// Lets only these causes of error act in its converters; its cells have their own.
+    #[must_use]
+    pub fn with_causes(self, causes: Causes) -> Self {
+        Self { causes, ..self }
     }
 
     /// Gives one layer its cells, programmed for this design or one that differs only behind the cells.
@@ -127,7 +158,7 @@ impl<'a> ChipBuilder<'a> {
     /// `id` is one of [`Design::layers`].
     pub fn place(&mut self, id: LayerId, cells: &ProgrammedLayer) {
         let (layer, plan) = layer_of(self.chip.design, id);
-        let placed = chip_layer(self.chip.design, layer, plan, cells, self.shortcuts);
+        let placed = chip_layer(self.chip.design, layer, plan, cells, self.shortcuts, self.causes);
         self.chip.layers[id.0 as usize] = Some(placed);
     }
 
@@ -149,9 +180,22 @@ impl<'a> Chip<'a> {
     /// # Errors
     /// A conductance that is negative or not a number, or wires that cannot be computed.
     pub fn program(design: &'a Design<'a>, noise: Noise, shortcuts: Shortcuts) -> Result<Self, Error> {
-        let mut chip = ChipBuilder::new(design, noise, shortcuts);
+        Self::program_with(design, noise, shortcuts, Causes::ALL)
+    }
+
+    /// The same with only these causes of error at work.
+    ///
+    /// # Errors
+    /// See [`Chip::program`].
+    pub fn program_with(
+        design: &'a Design<'a>,
+        noise: Noise,
+        shortcuts: Shortcuts,
+        causes: Causes,
+    ) -> Result<Self, Error> {
+        let mut chip = ChipBuilder::new(design, noise, shortcuts).with_causes(causes);
         for id in design.layers() {
-            chip.place(id, &ProgrammedLayer::program(design, id, &noise)?);
+            chip.place(id, &ProgrammedLayer::program_with(design, id, &noise, causes)?);
         }
         Ok(chip.finish())
     }
@@ -204,10 +248,22 @@ fn chip_layer(
     plan: &LayerPlan,
     cells: &ProgrammedLayer,
     shortcuts: Shortcuts,
+    causes: Causes,
 ) -> ChipLayer {
     let seen = &cells.seen;
-    let quiet = design.hardware.adc().sigma_lsb() <= 0.0
-        && seen.iter().all(|seen| seen.variance.as_slice().is_empty());
+    let mut periphery = Periphery::of(design.hardware);
+    let converting;
+    let layer = if causes.has(Cause::Rounding) && causes.has(Cause::Clipping) {
+        if !causes.has(Cause::Converter) {
+            periphery.sigma_lsb = 0.0;
+        }
+        layer
+    } else {
+        converting =
+            layer.converting(causes, plan.rows_per_read.min(plan.k), design.base_level(), &mut periphery);
+        &converting
+    };
+    let quiet = periphery.sigma_lsb <= 0.0 && seen.iter().all(|seen| seen.variance.as_slice().is_empty());
     let lossless = quiet
         && shortcuts == Shortcuts::Taken
         && plan
@@ -217,7 +273,7 @@ fn chip_layer(
             .zip(seen)
             .all(|((block, encoded), seen)| is_lossless(plan, block, encoded, layer, seen));
     ChipLayer {
-        program: (!lossless).then(|| program(layer, plan, Periphery::of(design.hardware), seen)),
+        program: (!lossless).then(|| program(layer, plan, periphery, seen)),
         row_conductance: cells.row_conductance.clone(),
         quiet: quiet && cells.on_target,
     }
@@ -267,24 +323,63 @@ struct Programmed {
     written: Written,
 }
 
+/// What cells hold that are asked to hold `targets`, with these causes of error at work: right after
+/// programming, and when they are read, in siemens; and what writing them took.
+pub(crate) fn hold(
+    hardware: &Hardware,
+    causes: Causes,
+    targets: &[f32],
+    patch: &Patch<'_>,
+) -> (Vec<f32>, Vec<f32>, Written) {
+    let (device, conditions) = (hardware.device(), hardware.conditions());
+    let alike = ohmic_hardware::variation::none();
+    let variation = if causes.has(Cause::Variation) { hardware.variation() } else { alike.as_ref() };
+    let mut programmed = targets.to_vec();
+    let mut written = Written::default();
+    if causes.has(Cause::Programming) {
+        let writing = Writing { device, variation, conditions, patch, targets };
+        written = hardware.write().write(writing, &mut programmed);
+    } else {
+        variation.apply(&mut programmed, patch);
+    }
+    let mut g = programmed.clone();
+    if causes.has(Cause::Ageing) {
+        device.age(&mut g, targets, patch, conditions);
+    }
+    if causes.has(Cause::Faults) {
+        // a stuck cell holds its value from the beginning and does not age
+        hardware.faults().apply(&mut programmed, device.window(), patch);
+        hardware.faults().apply(&mut g, device.window(), patch);
+    }
+    (programmed, g, written)
+}
+
+/// A chip instance and what disturbs it.
+#[derive(Clone, Copy)]
+struct Instance<'a> {
+    design: &'a Design<'a>,
+    noise: &'a Noise,
+    causes: Causes,
+}
+
 /// Programs the cells of one block, planes one after the other, then the dummy column; what its bit lines see
 /// of them is what wires leave.
 fn program_block(
-    design: &Design<'_>,
+    chip: Instance<'_>,
     id: LayerId,
     plan: &LayerPlan,
     block: &Block,
     encoded: &Encoded,
-    noise: &Noise,
     wires: &mut LayerWires,
 ) -> Result<Programmed, Error> {
+    let Instance { design, noise, causes } = chip;
     let hardware = design.hardware;
     let (device, window) = (hardware.device(), hardware.device().window());
     let step = window.step_siemens(1 << hardware.encoding().cell_bits());
     let base = design.base_level();
     let rows = block.rows.len();
     let site = Site { layer: id.0, block: block.id.0 };
-    let read_noise = device.read_noise();
+    let read_noise = device.read_noise().filter(|_| causes.has(Cause::Read));
     let conditions = hardware.conditions();
     let mut first = 0u32;
     let mut on_target = true;
@@ -303,15 +398,8 @@ fn program_block(
             col_stride,
             noise,
         };
-        let mut programmed = vec![0f32; targets.len()];
-        let writing =
-            Writing { device, variation: hardware.variation(), conditions, patch: &patch, targets: &targets };
-        written.merge(&hardware.write().write(writing, &mut programmed));
-        let mut g = programmed.clone();
-        device.age(&mut g, &targets, &patch, conditions);
-        // a stuck cell holds its value from the beginning and does not age
-        hardware.faults().apply(&mut programmed, window, &patch);
-        hardware.faults().apply(&mut g, window, &patch);
+        let (programmed, g, took) = hold(hardware, causes, &targets, &patch);
+        written.merge(&took);
         if let Some(cell) = g.iter().position(|v| !v.is_finite() || *v < 0.0) {
             return Err(Error::Conductance {
                 layer: plan.name.clone(),
@@ -365,8 +453,15 @@ fn program_block(
     let mut variance = BlockCells { planes: variance, dummy: dummy_variance.flatten() };
     wires.act(plan, block, encoded, (step, base), &mut levels, &mut variance)?;
     let outputs = block.outputs.len();
+    let left_in = if causes.has(Cause::OnOffRatio) { base } else { 0.0 };
     let seen = Seen {
-        levels: effective(encoded, outputs, &levels.planes, levels.dummy.as_ref().map(Mat::as_slice), base),
+        levels: effective(
+            encoded,
+            outputs,
+            &levels.planes,
+            levels.dummy.as_ref().map(Mat::as_slice),
+            left_in,
+        ),
         variance: if read_noise.is_some() {
             let dummy = variance.dummy.as_ref().map(Mat::as_slice);
             effective_variance(encoded, outputs, &variance.planes, dummy)

@@ -3,7 +3,8 @@
 
 use crate::Error;
 use crate::calibrate::Calibration;
-use crate::fix::exact_program;
+use crate::causes::{Cause, Causes};
+use crate::fix::{Periphery, exact_program};
 use crate::program::{Grid, LayerProgram};
 use ohmic_hardware::dac::{InputSign, InputSlice};
 use ohmic_hardware::{DummyColumn, EncodeError, Encoded, Hardware, RangePolicy, Span};
@@ -176,6 +177,21 @@ impl<'a> Design<'a> {
         Self { network, quantized, plan, hardware, layers: layers.collect() }
     }
 
+    /// Whether a cause of error can act on this machine at all.
+    pub fn has(&self, cause: Cause) -> bool {
+        let hardware = self.hardware;
+        match cause {
+            Cause::OnOffRatio => self.base_level() > 0.0,
+            Cause::Variation => !hardware.variation().is_none(),
+            Cause::Faults => !hardware.faults().is_none(),
+            Cause::Wires => hardware.wires().wires().is_some(),
+            Cause::Read => hardware.device().read_noise().is_some(),
+            Cause::Converter => hardware.adc().sigma_lsb() > 0.0,
+            Cause::Rounding | Cause::Clipping => self.layers.iter().flatten().any(|l| l.grids[0].is_some()),
+            Cause::Programming | Cause::Ageing => true,
+        }
+    }
+
     /// Whether the hardware wants converter ranges chosen on the calibration set.
     pub fn asks_for_calibration(&self) -> bool {
         self.hardware.adc().range() != RangePolicy::FullScale
@@ -256,6 +272,47 @@ impl LayerDesign {
     /// A layer whose readouts are converted with these grids.
     pub(crate) fn new(shared: Arc<EncodedLayer>, grids: Vec<Grid>) -> Self {
         Self { shared, grids }
+    }
+
+    /// The same layer with converters of which only these causes of error act; `periphery` gets the noise in
+    /// steps of the grids that they have.
+    ///
+    /// What does not round has steps 2^-6 as fine: what is left of rounding is 36 dB below it. What does not
+    /// clip has codes for twice the largest sum that a read of `rows` rows can give.
+    pub(crate) fn converting(
+        &self,
+        causes: Causes,
+        rows: usize,
+        base: f64,
+        periphery: &mut Periphery,
+    ) -> Self {
+        const FINER: i32 = 1 << 6;
+        let act = |cause| causes.has(cause);
+        let (rounds, clips) = (act(Cause::Rounding), act(Cause::Clipping));
+        let noisy = act(Cause::Converter) && periphery.sigma_lsb > 0.0;
+        if !noisy {
+            periphery.sigma_lsb = 0.0;
+        }
+        if !(rounds || clips || noisy) {
+            return self.without_converters();
+        }
+        let finer = if rounds { 1 } else { FINER };
+        periphery.sigma_lsb *= finer as f32;
+        let digit = self.slices.iter().map(|s| f64::from(s.max_abs())).fold(1.0, f64::max);
+        let grids = self.grids.iter().zip(&self.encoded[0].readouts).map(|(grid, readout)| {
+            let grid = (*grid)?;
+            let step = grid.step / finer as f32;
+            let terms = readout.terms.len() as f64;
+            let reach = readout.level_low.abs().max(readout.level_high.abs()) + terms * base;
+            let most = (2.0 * reach * digit * rows as f64 / f64::from(step)).ceil() as i32;
+            let (code_min, code_max) = if clips {
+                (grid.code_min.saturating_mul(finer), grid.code_max.saturating_mul(finer))
+            } else {
+                (-most, most)
+            };
+            Some(Uniform { step, code_min, code_max })
+        });
+        Self::new(Arc::clone(&self.shared), grids.collect())
     }
 
     /// The same layer without converters: the sums themselves.

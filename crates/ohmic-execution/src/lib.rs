@@ -4,29 +4,37 @@
 //! [`Run`] what a batch gave: outputs, [`Activity`], and each layer's own error if asked for.
 //! Parses nothing, prices nothing. How a read is computed is told in `program.rs` and `read.rs`.
 //!
-//! Left out: drift over time, non-linear cells.
+//! [`measure`] and [`quantization`] say what each [`Cause`] of error does to each layer.
 
 #![cfg_attr(test, allow(clippy::float_cmp))]
 
 mod activity;
 mod apply;
+mod budget;
 mod calibrate;
+mod causes;
 mod chip;
 mod design;
 mod effective;
 mod error;
 mod fix;
+mod predict;
 mod program;
 mod read;
 mod run;
 mod set;
+mod statistics;
 mod wide;
 mod wires;
 
 pub use activity::{Activity, Events, LayerActivity};
+pub use budget::{LayerBudget, LayerQuantization, measure, quantization};
 pub use calibrate::Calibration;
+pub use causes::{Cause, Causes};
 pub use chip::{Chip, ChipBuilder, ProgrammedLayer, Shortcuts};
 pub use design::{Design, EncodedNetwork, ReadoutRange};
 pub use error::Error;
+pub use predict::{CellMoments, Moments, predict};
 pub use run::{LayerError, Probe, Run};
 pub use set::{RunOptions, SetRun};
+pub use statistics::{ConversionStatistics, LayerStatistics, Statistics};

@@ -42,6 +42,11 @@ pub(crate) struct BlockCells {
 }
 
 impl LayerWires {
+    /// Lines without resistance.
+    pub(crate) fn none() -> Self {
+        Self { wires: None, kinds: Vec::new(), of_block: Vec::new() }
+    }
+
     /// Looks at every block of a layer, and works out how to solve it.
     ///
     /// # Errors

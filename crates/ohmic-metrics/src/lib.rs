@@ -5,7 +5,9 @@
 mod cost;
 mod error;
 mod record;
+mod snr;
 
 pub use cost::{ComponentCost, Cost, LayerCost, cost, read_time_s};
 pub use error::Error;
 pub use record::{COLUMNS, Digital, LayerMetrics, Measured, column, evaluate};
+pub use snr::{LayerSnr, binding, ratio_db};

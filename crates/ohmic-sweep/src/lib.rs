@@ -23,6 +23,7 @@ mod reuse;
 mod runner;
 mod self_test;
 mod simulate;
+mod snr;
 
 pub use axis::{Axis, read_value};
 pub use cache::{Stage, Uses};
@@ -36,3 +37,4 @@ pub use point::Point;
 pub use runner::{Options, Outcome, Progress, Shard, run};
 pub use self_test::{SelfTest, self_test};
 pub use simulate::{Case, PointDesign, Simulation, data_spec};
+pub use snr::Measuring;

@@ -71,6 +71,18 @@ pub(crate) struct Integers {
     pub(crate) weights: Vec<String>,
 }
 
+impl Case {
+    /// The test images.
+    pub(crate) fn test(&self) -> &DataSet {
+        &self.test.set
+    }
+
+    /// The images that scales and ranges are chosen on.
+    pub(crate) fn calibration(&self) -> &DataSet {
+        &self.calibration.set
+    }
+}
+
 impl Simulation {
     /// A simulation that keeps within a budget of memory.
     pub fn new(budget: Budget) -> Self {

@@ -26,6 +26,8 @@ pub(crate) struct Arguments {
 pub(crate) enum Command {
     /// Run one network on one hardware: accuracy, SNR and clipping of each layer, energy, latency, area
     Run(RunArgs),
+    /// What disturbs each layer: signal-to-noise ratio by cause, predicted and measured, and which cause binds
+    Snr(SnrArgs),
     /// Run every point of a sweep file, resuming what is there, and draw its report
     Sweep(SweepArgs),
     /// Train a network from a recipe file
@@ -86,6 +88,26 @@ pub(crate) struct RunArgs {
     #[arg(long, default_value_t = 1)]
     pub(crate) seed: u64,
     /// Folder for the results (CSV, JSON, Parquet, resolved hardware)
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) memory: MemoryArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SnrArgs {
+    #[command(flatten)]
+    pub(crate) machine: MachineArgs,
+    /// Number of test images that one chip instance is measured on, from the first on
+    #[arg(long, default_value_t = 32, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) images: u32,
+    /// Predict only: no chip is programmed or run
+    #[arg(long)]
+    pub(crate) predict: bool,
+    /// Seed of all random numbers
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// Folder for the table (snr.csv) and the figures
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
     #[command(flatten)]

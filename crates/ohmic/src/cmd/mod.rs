@@ -11,6 +11,7 @@ mod map;
 mod report;
 mod run;
 mod single;
+mod snr;
 mod sweep;
 mod train;
 
@@ -47,6 +48,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<Answer> {
     }
     match arguments.command {
         Command::Run(args) => run::run(&args, common),
+        Command::Snr(args) => snr::run(&args, common),
         Command::Sweep(args) => sweep::run(&args, common),
         Command::Train(args) => train::run(&args, common),
         Command::Map(args) => map::run(&args),

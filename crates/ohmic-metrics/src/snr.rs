@@ -1,0 +1,105 @@
+//! Error powers of layers as signal-to-noise ratios, and which cause binds.
+
+use ohmic_execution::{Cause, LayerBudget, LayerQuantization};
+use ohmic_numerics::stats::snr_db;
+
+/// What disturbs one layer.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LayerSnr {
+    /// Layer name.
+    pub name: String,
+    /// What quantization of weights and inputs does, measured.
+    pub quantization: LayerQuantization,
+    /// What the machine does, predicted in closed form.
+    pub predicted: LayerBudget,
+    /// What one chip of it does, measured; `None` if nothing was run.
+    pub measured: Option<LayerBudget>,
+}
+
+/// The signal-to-noise ratio in dB; infinite without noise.
+pub fn ratio_db(signal: f64, noise: f64) -> f64 {
+    if noise > 0.0 { snr_db(signal, noise) } else { f64::INFINITY }
+}
+
+/// The cause that takes the largest part of the error, and its part of what all causes take alone; `None` if
+/// nothing is wrong.
+pub fn binding(budget: &LayerBudget) -> Option<(Cause, f64)> {
+    let sum: f64 = budget.alone.iter().sum();
+    let (cause, power) =
+        Cause::ALL.iter().zip(budget.alone).max_by(|a, b| a.1.total_cmp(&b.1)).filter(|c| c.1 > 0.0)?;
+    Some((*cause, power / sum))
+}
+
+impl LayerSnr {
+    /// The budget to believe: the measured one where there is one.
+    pub fn budget(&self) -> &LayerBudget {
+        self.measured.as_ref().unwrap_or(&self.predicted)
+    }
+
+    /// Predicted less measured signal-to-noise ratio of the whole machine, in dB; `None` if nothing was measured
+    /// or one of them has no error.
+    pub fn prediction_error_db(&self) -> Option<f64> {
+        let measured = self.measured.as_ref()?;
+        let error =
+            ratio_db(self.predicted.signal, self.predicted.total) - ratio_db(measured.signal, measured.total);
+        error.is_finite().then_some(error)
+    }
+
+    /// Error power relative to the signal: quantization of weights, of inputs, then every cause alone.
+    pub fn parts(&self) -> Vec<(&'static str, f64)> {
+        let q = &self.quantization;
+        let of = |noise: f64| if q.signal > 0.0 { noise / q.signal } else { 0.0 };
+        let budget = self.budget();
+        let causes = Cause::ALL.iter().zip(budget.alone).map(|(cause, power)| {
+            (cause.name(), if budget.signal > 0.0 { power / budget.signal } else { 0.0 })
+        });
+        [("weights", of(q.weights)), ("inputs", of(q.inputs))].into_iter().chain(causes).collect()
+    }
+
+    /// What each part costs in dB when it is added to those before it: the ratio with quantization alone, then
+    /// what is lost by every further cause in the order of [`Cause::ALL`], then what is left.
+    pub fn waterfall(&self) -> (f64, Vec<(&'static str, f64)>, f64) {
+        let parts = self.parts();
+        let mut noise = parts[0].1 + parts[1].1;
+        let first = ratio_db(1.0, noise);
+        let mut at = first;
+        let mut lost = Vec::new();
+        for &(name, part) in &parts[2..] {
+            noise += part;
+            let next = ratio_db(1.0, noise);
+            lost.push((name, if at.is_finite() { at - next } else { 0.0 }));
+            at = next;
+        }
+        (first, lost, at)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ohmic_network::LayerId;
+
+    fn layer(alone: [f64; Cause::ALL.len()]) -> LayerSnr {
+        LayerSnr {
+            name: "a".into(),
+            quantization: LayerQuantization { signal: 1000.0, weights: 0.5, inputs: 0.5 },
+            predicted: LayerBudget { id: LayerId(0), signal: 100.0, alone, total: alone.iter().sum() },
+            measured: None,
+        }
+    }
+
+    /// By hand: quantization 1e-3 of the signal is 30 dB; programming 9e-3 on top is 1e-2 in all, 20 dB.
+    #[test]
+    fn waterfall_by_hand() {
+        let mut alone = [0.0; Cause::ALL.len()];
+        alone[Cause::Programming as usize] = 0.9;
+        let (first, lost, left) = layer(alone).waterfall();
+        assert!((first - 30.0).abs() < 1e-9 && (left - 20.0).abs() < 1e-9);
+        assert!(
+            lost.iter().all(|&(name, db)| (db - if name == "programming" { 10.0 } else { 0.0 }).abs() < 1e-9)
+        );
+        assert_eq!(binding(&layer(alone).predicted), Some((Cause::Programming, 1.0)));
+        assert_eq!(binding(&layer([0.0; 10]).predicted), None);
+        assert_eq!(layer(alone).prediction_error_db(), None);
+    }
+}

@@ -1,0 +1,221 @@
+//! `ohmic snr`: what disturbs each layer, cause by cause.
+
+use super::{Common, single};
+use crate::answer::Answer;
+use crate::args::SnrArgs;
+use crate::text::{self, percent};
+use anyhow::{Context, Result, anyhow};
+use ohmic_execution::{Cause, LayerBudget};
+use ohmic_metrics::{LayerSnr, binding, ratio_db};
+use ohmic_report::{Chart, Stack};
+use ohmic_results::{Column, Record, Table, Value, write_atomically};
+use ohmic_sweep::Measuring;
+use serde_json::json;
+use std::path::Path;
+
+pub(crate) fn run(args: &SnrArgs, common: Common) -> Result<Answer> {
+    let point = single::point(&args.machine, args.images, 1, args.seed)?;
+    let simulation = args.memory.simulation();
+    let case = single::case(&simulation, &point)?;
+    let measuring = if args.predict { Measuring::No } else { Measuring::OneChip };
+    let layers = simulation.snr(&case, &point, measuring, common.threads)?;
+    if layers.is_empty() {
+        return Err(anyhow!("`{}` has no layer that runs on crossbars", case.network.name));
+    }
+
+    let measured = match measuring {
+        Measuring::OneChip => {
+            format!("one chip instance, {} images of {}, seed {}", args.images, args.machine.data, args.seed)
+        }
+        Measuring::No => "no chip was run".to_owned(),
+    };
+    let mut text = format!("{} on {}: {measured}\n\n", case.network.name, case.hardware.name());
+    text.push_str(&table(&layers));
+    text.push('\n');
+    text.push_str(&verdict(&layers));
+    if let Some(out) = &args.out {
+        text.push_str(&write(out, case.hardware.name(), &layers)?);
+    }
+    Ok(Answer::done(text, json!({ "layers": layers.iter().map(to_json).collect::<Vec<_>>() })))
+}
+
+fn decibel(value: f64) -> String {
+    if value.is_finite() { format!("{value:.1}") } else { "-".to_owned() }
+}
+
+/// The causes that do anything in any layer.
+fn causes(layers: &[LayerSnr]) -> Vec<Cause> {
+    let acts = |budget: &LayerBudget, cause: Cause| budget.alone[cause as usize] > 1e-12 * budget.signal;
+    let any = |cause: &Cause| {
+        layers
+            .iter()
+            .any(|l| acts(&l.predicted, *cause) || l.measured.as_ref().is_some_and(|m| acts(m, *cause)))
+    };
+    Cause::ALL.into_iter().filter(any).collect()
+}
+
+/// One line a layer and kind: the ratio if each cause were alone, in dB.
+fn table(layers: &[LayerSnr]) -> String {
+    let causes = causes(layers);
+    let mut head = vec!["dB below the signal", "", "weights", "inputs"];
+    head.extend(causes.iter().map(|c| c.name()));
+    head.extend(["all", "binds"]);
+    let line = |name: &str, kind: &str, layer: &LayerSnr, budget: &LayerBudget| {
+        let q = &layer.quantization;
+        let mut cells = vec![name.to_owned(), kind.to_owned()];
+        if kind == "measured" || layer.measured.is_none() {
+            cells.extend([decibel(ratio_db(q.signal, q.weights)), decibel(ratio_db(q.signal, q.inputs))]);
+        } else {
+            cells.extend([String::new(), String::new()]);
+        }
+        cells.extend(causes.iter().map(|&c| decibel(ratio_db(budget.signal, budget.alone[c as usize]))));
+        cells.push(decibel(ratio_db(budget.signal, budget.total)));
+        cells.push(binding(budget).map_or_else(
+            || "nothing".to_owned(),
+            |(cause, share)| format!("{} {}", cause.name(), percent(share)),
+        ));
+        cells
+    };
+    let mut rows = Vec::new();
+    for layer in layers {
+        if let Some(measured) = &layer.measured {
+            rows.push(line(&layer.name, "measured", layer, measured));
+            rows.push(line("", "predicted", layer, &layer.predicted));
+        } else {
+            rows.push(line(&layer.name, "predicted", layer, &layer.predicted));
+        }
+    }
+    text::columns(&head, &rows)
+}
+
+/// What to look at first, and how good the prediction is.
+fn verdict(layers: &[LayerSnr]) -> String {
+    let of = |l: &LayerSnr| ratio_db(l.budget().signal, l.budget().total);
+    let mut text = String::new();
+    if let Some(worst) = layers.iter().min_by(|a, b| of(a).total_cmp(&of(b))) {
+        text.push_str(&match binding(worst.budget()) {
+            Some((cause, share)) => format!(
+                "weakest layer: `{}` with {} dB; {} of what its causes take alone is {}: {}\n",
+                worst.name,
+                decibel(of(worst)),
+                percent(share),
+                cause.name(),
+                cause.meaning()
+            ),
+            None => "no layer has any error: the machine equals the integers\n".to_owned(),
+        });
+    }
+    let errors: Vec<f64> = layers.iter().filter_map(LayerSnr::prediction_error_db).collect();
+    if let Some(largest) = errors.iter().map(|e| e.abs()).max_by(f64::total_cmp) {
+        let near = errors.iter().filter(|e| e.abs() <= 1.0).count();
+        text.push_str(&format!(
+            "prediction within 1 dB of this chip in {near} of {} layers, at most {largest:.1} dB off\n",
+            errors.len()
+        ));
+    }
+    text
+}
+
+fn to_json(layer: &LayerSnr) -> serde_json::Value {
+    let budget = |b: &LayerBudget| {
+        let alone: serde_json::Map<String, serde_json::Value> = Cause::ALL
+            .iter()
+            .map(|c| (c.name().to_owned(), json!(b.alone[*c as usize] / b.signal)))
+            .collect();
+        json!({ "signal": b.signal, "total": b.total / b.signal, "alone": alone,
+                "binding": binding(b).map(|(cause, share)| json!({ "cause": cause.name(), "share": share })) })
+    };
+    let q = &layer.quantization;
+    json!({
+        "layer": layer.name,
+        "quantization": { "weights": q.weights / q.signal, "inputs": q.inputs / q.signal },
+        "predicted": budget(&layer.predicted),
+        "measured": layer.measured.as_ref().map(budget),
+        "prediction_error_db": layer.prediction_error_db(),
+    })
+}
+
+/// Writes the table and the figures.
+fn write(out: &Path, hardware: &str, layers: &[LayerSnr]) -> Result<String> {
+    super::run::refuse_results(out)?;
+    let mut columns = vec![
+        Column::new("layer", "", "layer of the network"),
+        Column::new("kind", "", "predicted in closed form, or measured on one chip"),
+        Column::new("weights", "", "error power of quantized weights over signal power"),
+        Column::new("inputs", "", "error power of quantized inputs over signal power"),
+    ];
+    columns.extend(Cause::ALL.iter().map(|c| {
+        Column::new(
+            c.name(),
+            "",
+            format!("error power over signal power if this were alone: {}", c.meaning()),
+        )
+    }));
+    columns.push(Column::new("total", "", "error power of the whole machine over signal power"));
+    columns.push(Column::new("snr_db", "dB", "signal-to-noise ratio of the whole machine"));
+    let mut rows = Vec::new();
+    for layer in layers {
+        for (kind, budget) in [("measured", layer.measured.as_ref()), ("predicted", Some(&layer.predicted))] {
+            let Some(budget) = budget else { continue };
+            let q = &layer.quantization;
+            let mut row = Record::new();
+            row.set("layer", Value::Text(layer.name.clone()));
+            row.set("kind", Value::Text(kind.to_owned()));
+            row.set("weights", q.weights / q.signal);
+            row.set("inputs", q.inputs / q.signal);
+            for cause in Cause::ALL {
+                row.set(cause.name(), budget.alone[cause as usize] / budget.signal);
+            }
+            row.set("total", budget.total / budget.signal);
+            row.set("snr_db", ratio_db(budget.signal, budget.total));
+            rows.push(row);
+        }
+    }
+    let table = Table::from_records(columns, &rows)?;
+    std::fs::create_dir_all(out).with_context(|| format!("cannot make the folder {}", out.display()))?;
+    table.to_csv(&out.join("snr.csv"))?;
+    let chart = waterfall(hardware, layers);
+    write_atomically(&out.join("snr_waterfall.svg"), ohmic_report::svg(&chart)?.as_bytes())?;
+    write_atomically(&out.join("snr_waterfall.png"), &ohmic_report::png(&chart)?)?;
+    Ok(format!(
+        "\nresults  {}\nfigure   {}\n",
+        out.join("snr.csv").display(),
+        out.join("snr_waterfall.svg").display()
+    ))
+}
+
+/// From what quantization leaves down to what the machine leaves: one column a layer, one piece a cause.
+fn waterfall(hardware: &str, layers: &[LayerSnr]) -> Chart {
+    let falls: Vec<_> = layers.iter().map(LayerSnr::waterfall).collect();
+    let shown: Vec<&str> = causes(layers).iter().map(|c| c.name()).collect();
+    let parts = std::iter::once("what is left".to_owned())
+        .chain(shown.iter().map(|name| format!("lost by {}", name.replace('_', " "))))
+        .collect();
+    let columns = falls
+        .iter()
+        .map(|(first, lost, left)| {
+            if !first.is_finite() || !left.is_finite() {
+                return Vec::new();
+            }
+            // less than nothing is left where noise exceeds the signal: the column then ends at 0
+            let mut column = vec![left.max(0.0)];
+            let mut over = (-left).max(0.0);
+            for name in &shown {
+                let mut piece = lost.iter().find(|l| l.0 == *name).map_or(0.0, |l| l.1);
+                let cut = over.min(piece);
+                over -= cut;
+                piece -= cut;
+                column.push(piece);
+            }
+            column
+        })
+        .collect();
+    Chart::Stack(Stack {
+        x_title: format!("layers of the network on {hardware}"),
+        y_title: "signal-to-noise ratio, from quantization alone down to the machine".to_owned(),
+        y_unit: "dB".to_owned(),
+        categories: layers.iter().map(|l| l.name.clone()).collect(),
+        parts,
+        panels: vec![(String::new(), columns)],
+    })
+}
