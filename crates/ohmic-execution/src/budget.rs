@@ -33,6 +33,15 @@ pub struct LayerBudget {
     pub total: f64,
 }
 
+impl LayerBudget {
+    /// Takes over what another chip gave for the same layer.
+    pub fn add(&mut self, other: &Self) {
+        self.signal += other.signal;
+        self.alone.iter_mut().zip(other.alone).for_each(|(a, b)| *a += b);
+        self.total += other.total;
+    }
+}
+
 /// Measures every layer of one chip instance on some images, the first of which has index `first_sample` in its
 /// data set. Every cause acts on the same inputs, and draws what it draws in the whole machine.
 ///

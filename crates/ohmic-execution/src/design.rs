@@ -293,7 +293,8 @@ impl LayerDesign {
         if !noisy {
             periphery.sigma_lsb = 0.0;
         }
-        if !(rounds || clips || noisy) {
+        // read noise is drawn in conversions
+        if !(rounds || clips || noisy || act(Cause::Read)) {
             return self.without_converters();
         }
         let finer = if rounds { 1 } else { FINER };

@@ -37,4 +37,4 @@ pub use error::Error;
 pub use predict::{CellMoments, Moments, predict};
 pub use run::{LayerError, Probe, Run};
 pub use set::{RunOptions, SetRun};
-pub use statistics::{ConversionStatistics, LayerStatistics, Statistics};
+pub use statistics::{Bin, ConversionStatistics, LayerStatistics, Statistics};

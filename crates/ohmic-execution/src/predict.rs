@@ -14,7 +14,7 @@ use crate::causes::{Cause, Causes};
 use crate::chip::hold;
 use crate::design::Design;
 use crate::program::Grid;
-use crate::statistics::{ConversionStatistics, LayerStatistics, Statistics};
+use crate::statistics::{Bin, ConversionStatistics, LayerStatistics, Statistics};
 use ohmic_hardware::{DummyColumn, Hardware, Held, Patch};
 use ohmic_numerics::{Cells, Noise, Seed, Site};
 
@@ -85,6 +85,14 @@ impl CellMoments {
     }
 }
 
+impl CellMoments {
+    /// Bytes that they take in memory.
+    pub fn bytes(&self) -> usize {
+        let of = |m: &Moments| 8 * (m.mean.len() + m.variance.len());
+        self.alone.iter().flatten().map(of).sum::<usize>() + of(&self.all) + 8 * self.read.len()
+    }
+}
+
 /// The error powers of every layer: means over input vectors and outputs, in squared units of the exact product.
 ///
 /// Left out: what wires do, correlation of neighbouring cells, and what rounding in one conversion has to do with
@@ -131,14 +139,14 @@ impl<'a> Layer<'a> {
                 (_, Some(moments)) => self.held(moments, 0.0),
                 (Cause::OnOffRatio, None) => self.held(&none, self.base),
                 (Cause::Read, None) => self.read(),
-                (Cause::Converter, None) => self.converted(Converting::Noise, None),
-                (Cause::Rounding, None) => self.converted(Converting::Round, None),
-                (Cause::Clipping, None) => self.converted(Converting::Clip, None),
+                (Cause::Converter, None) => self.converted(Converting::Noise, None).1,
+                (Cause::Rounding, None) => self.converted(Converting::Round, None).1,
+                (Cause::Clipping, None) => self.converted(Converting::Clip, None).1,
                 (_, None) => 0.0,
             };
         }
-        let total =
-            self.held(&self.cells.all, self.base) + self.converted(Converting::All, Some(&self.cells.all));
+        let (passed, added) = self.converted(Converting::All, Some(&self.cells.all));
+        let total = passed * self.held(&self.cells.all, self.base) + added;
         LayerBudget { id: self.statistics.id, signal: self.statistics.signal, alone, total: total.max(0.0) }
     }
 
@@ -165,15 +173,16 @@ impl<'a> Layer<'a> {
         self.statistics.conversions.iter().map(of).sum()
     }
 
-    /// Power of what conversions add to the errors of `cells`.
-    fn converted(&self, converting: Converting, cells: Option<&Moments>) -> f64 {
+    /// The part of the power of the errors of `cells` that converters let pass, and the power of what they add.
+    ///
+    /// A code follows an error in front of its converter by a factor, and has an error of its own beside that
+    /// which does not follow it (Bussgang): an error far below a step is not passed on at all.
+    fn converted(&self, converting: Converting, cells: Option<&Moments>) -> (f64, f64) {
         let (mut apart, mut together) = (0.0, 0.0);
+        let (mut passed, mut in_front) = (0.0, 0.0);
         for c in &self.statistics.conversions {
-            let (held, read) = match cells {
-                Some(cells) => (sum(&c.digits, &cells.variance), sum(&c.digits, &self.cells.read)),
-                None => (0.0, 0.0),
-            };
             let Some(grid) = &self.grids[c.readout] else {
+                let read = if cells.is_some() { sum(&c.digits, &self.cells.read) } else { 0.0 };
                 apart += c.gain_square * c.driven * read;
                 continue;
             };
@@ -187,15 +196,17 @@ impl<'a> Layer<'a> {
                 Converting::Noise | Converting::All => (self.sigma_lsb * grid.step).powi(2),
                 Converting::Round | Converting::Clip => 0.0,
             };
-            let (mean, square) = grid.over(c, (held + read + noise).sqrt());
+            let met = grid.over(c, &Fitted::new(&c.digits, cells, &self.cells.read), noise);
+            passed += c.gain_square * c.driven * met.passed;
+            in_front += c.gain_square * c.driven * met.in_front;
             // reads that drive no row give code 0, unless their converters are noisy
             let idle = if noise > 0.0 { c.issued - c.driven } else { 0.0 };
-            let (_, quiet) = if idle > 0.0 { grid.about(0.0, noise.sqrt()) } else { (0.0, 0.0) };
-            let (mean, square) = (c.driven * mean, c.driven * (square - held) + idle * quiet);
+            let quiet = if idle > 0.0 { grid.about(0.0, noise.sqrt()).1 } else { 0.0 };
+            let (mean, square) = (c.driven * met.mean, c.driven * met.added + idle * quiet);
             apart += c.gain_square * (square - mean * mean);
             together += c.gain_sum * mean;
         }
-        apart + together * together
+        (if in_front > 0.0 { passed / in_front } else { 1.0 }, apart + together * together)
     }
 }
 
@@ -246,56 +257,152 @@ impl Staircase {
         match self.converting {
             Converting::Noise => sum,
             Converting::Round => ideal.round_ties_even() * self.step,
+            Converting::Clip if ideal >= self.low && ideal <= self.high => sum,
             Converting::Clip => ideal.clamp(self.low, self.high) * self.step,
             Converting::All => ideal.round_ties_even().clamp(self.low, self.high) * self.step,
         }
     }
 
-    /// Mean and mean square of the error about a sum with noise of this deviation in front.
-    fn about(&self, sum: f64, sigma: f64) -> (f64, f64) {
+    /// Mean and mean square of the error about a sum with noise of this deviation in front, and the square of the
+    /// factor by which the code follows the noise.
+    fn about(&self, sum: f64, sigma: f64) -> (f64, f64, f64) {
         if sigma < 0.02 * self.step && self.converting != Converting::Noise {
             let error = self.value(sum) - sum;
-            return (error, error * error + if error == 0.0 { 0.0 } else { sigma * sigma });
+            return (error, error * error, 0.0);
         }
-        let (mut mean, mut square) = (0.0, 0.0);
+        if self.converting == Converting::All && sigma <= 0.5 * self.step {
+            return self.beside(sum, sigma);
+        }
+        // noise of half a step makes rounding independent of the sum, to 0.7 %: step² / 12 beside what clips
+        let blurred = self.converting == Converting::All && sigma > 0.5 * self.step;
+        let (low, high) = (self.low * self.step, self.high * self.step);
+        let (mut mean, mut square, mut follows) = (0.0, 0.0, 0.0);
         for node in NODES {
-            let error = self.value(sum + sigma * node) - sum;
+            let sample = sum + sigma * node;
+            let error = if blurred { sample.clamp(low, high) } else { self.value(sample) } - sum;
+            let rounding =
+                if blurred && sample > low && sample < high { self.step * self.step / 12.0 } else { 0.0 };
             mean += error / NODES.len() as f64;
-            square += error * error / NODES.len() as f64;
+            square += (error * error + rounding) / NODES.len() as f64;
+            follows += node * error / NODES.len() as f64;
         }
-        (mean, square)
+        let factor = if sigma > 0.0 { follows / sigma } else { 0.0 };
+        (mean, square, factor * factor)
     }
 
-    /// The same over the sums that a conversion meets.
-    fn over(&self, c: &ConversionStatistics, sigma: f64) -> (f64, f64) {
+    /// [`Self::about`] for noise of at most half a step: code by code, so that rare codes count.
+    fn beside(&self, sum: f64, sigma: f64) -> (f64, f64, f64) {
+        let nearest = (sum / self.step).round_ties_even();
+        let (mut mean, mut square, mut follows) = (0.0, 0.0, 0.0);
+        // edges of codes, in deviations of the noise: the part below an edge, and the density there
+        let edge = |code: f64| {
+            let z = ((code - 0.5) * self.step - sum) / sigma;
+            let density = (-0.5 * z * z).exp() / (2.0 * std::f64::consts::PI).sqrt();
+            (0.5 * libm::erfc(-z / std::f64::consts::SQRT_2), density)
+        };
+        const AROUND: i32 = 3;
+        let mut left = (0.0, 0.0);
+        for i in -AROUND..=AROUND {
+            let code = nearest + f64::from(i);
+            let right = if i == AROUND { (1.0, 0.0) } else { edge(code + 1.0) };
+            let error = code.clamp(self.low, self.high) * self.step - sum;
+            mean += (right.0 - left.0) * error;
+            square += (right.0 - left.0) * error * error;
+            follows += (left.1 - right.1) * error;
+            left = right;
+        }
+        let factor = follows / sigma;
+        (mean, square, factor * factor)
+    }
+
+    /// The same over the sums that a conversion meets, with noise of variance `noise` beside that of the cells.
+    fn over(&self, c: &ConversionStatistics, cells: &Fitted, noise: f64) -> Met {
+        let typical = (cells.held(&c.histogram) + cells.read(&c.histogram) + noise).sqrt();
         // bins that noise or the step blur anyway are taken together; wide ones are looked at in several places
-        let blur = (0.25 * sigma.max(self.step) / c.width) as usize;
+        let blur = (0.25 * typical.max(self.step) / c.width) as usize;
         let together = blur.clamp(1, c.histogram.len());
-        let places = if c.width > 0.25 * self.step && c.width != 1.0 { 4 } else { 1 };
-        let (mut mean, mut square) = (0.0, 0.0);
+        let places = if c.width > 0.25 * self.step && c.width.fract() != 0.0 { 4 } else { 1 };
+        let mut all = Met::default();
         for (at, bins) in c.histogram.chunks(together).enumerate() {
-            let share: f64 = bins.iter().sum();
-            if share <= 0.0 {
-                continue;
-            }
-            if sigma < 0.02 * self.step || together == 1 {
-                for (i, &share) in bins.iter().enumerate().filter(|(_, share)| **share > 0.0) {
-                    for place in 0..places {
-                        let inside = (f64::from(place) + 0.5) / f64::from(places) - 0.5;
-                        let sum = c.first + ((at * together + i) as f64 + inside) * c.width;
-                        let (m, s) = self.about(sum, sigma);
-                        mean += share * m / f64::from(places);
-                        square += share * s / f64::from(places);
-                    }
+            // what rounds without noise depends on where exactly a sum lies
+            let apart = if typical < 0.1 * self.step { 1 } else { bins.len() };
+            for (i, bins) in bins.chunks(apart).enumerate() {
+                let share: f64 = bins.iter().map(|b| b.share).sum();
+                if share <= 0.0 {
+                    continue;
                 }
-            } else {
-                let moment: f64 = bins.iter().enumerate().map(|(i, share)| i as f64 * share).sum();
-                let sum = c.first + ((at * together) as f64 + moment / share) * c.width;
-                let (m, s) = self.about(sum, sigma);
-                mean += share * m;
-                square += share * s;
+                let middle = bins.iter().enumerate().map(|(i, b)| i as f64 * b.share).sum::<f64>() / share;
+                let (held, read) = (cells.held(bins) / share, cells.read(bins) / share);
+                for place in 0..places {
+                    let inside = (f64::from(place) + 0.5) / f64::from(places) - 0.5;
+                    let sum = c.first + ((at * together + i * apart) as f64 + middle + inside) * c.width;
+                    let (mean, square, pass) = self.about(sum, (held + read + noise).sqrt());
+                    let share = share / f64::from(places);
+                    all.mean += share * mean;
+                    all.added += share * (square - pass * held);
+                    all.passed += share * pass * held;
+                    all.in_front += share * held;
+                }
             }
         }
-        (mean, square)
+        all
+    }
+}
+
+/// What becomes of the sums of a conversion.
+#[derive(Clone, Copy, Debug, Default)]
+struct Met {
+    /// Mean error.
+    mean: f64,
+    /// Mean square of the error that does not follow what cells keep.
+    added: f64,
+    /// Variance of what cells keep that codes follow.
+    passed: f64,
+    /// Variance of what cells keep in front of the converter.
+    in_front: f64,
+}
+
+/// Variances by level as `a + b level²`, weighted by how often levels are read: what one can say of a bin.
+struct Fitted {
+    held: (f64, f64),
+    read: (f64, f64),
+}
+
+impl Fitted {
+    fn new(digits: &[f64], cells: Option<&Moments>, read: &[f64]) -> Self {
+        match cells {
+            Some(cells) => Self { held: line(digits, &cells.variance), read: line(digits, read) },
+            None => Self { held: (0.0, 0.0), read: (0.0, 0.0) },
+        }
+    }
+
+    /// Sum over bins of share times variance.
+    fn held(&self, bins: &[Bin]) -> f64 {
+        bins.iter().map(|b| b.share * (self.held.0 * b.squares + self.held.1 * b.level_squares)).sum()
+    }
+
+    fn read(&self, bins: &[Bin]) -> f64 {
+        bins.iter().map(|b| b.share * (self.read.0 * b.squares + self.read.1 * b.level_squares)).sum()
+    }
+}
+
+/// Weighted least squares of `values[level]` by `a + b level²`, neither negative.
+fn line(weights: &[f64], values: &[f64]) -> (f64, f64) {
+    let square = |level: usize| (level * level) as f64;
+    let of = |f: &dyn Fn(usize) -> f64| weights.iter().enumerate().map(|(l, w)| w * f(l)).sum::<f64>();
+    let (w, x, xx) = (of(&|_| 1.0), of(&square), of(&|l| square(l).powi(2)));
+    let (y, xy) = (of(&|l| values[l]), of(&|l| values[l] * square(l)));
+    if w <= 0.0 {
+        return (0.0, 0.0);
+    }
+    let spread = w * xx - x * x;
+    let b = if spread > 1e-12 * w * xx { (w * xy - x * y) / spread } else { 0.0 };
+    let a = (y - b * x) / w;
+    if b < 0.0 {
+        (y / w, 0.0)
+    } else if a < 0.0 {
+        (0.0, if x > 0.0 { y / x } else { 0.0 })
+    } else {
+        (a, b)
     }
 }

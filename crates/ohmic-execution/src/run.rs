@@ -153,19 +153,7 @@ impl Multiply for LayerRun<'_, '_> {
     /// Counts what the inputs drive the rows with, whatever path computes the answer.
     fn begin(&mut self, integers: Values<'_>) {
         let At { layer, quantized, plan, .. } = self.at;
-        let each = quantized.gather.sample_len();
-        // squares add up over the samples first: windows are walked once a batch
-        self.squares.clear();
-        self.squares.resize(each, 0);
-        match integers {
-            Values::Bytes(x) => layer.squares.add_bytes(x, self.squares),
-            Values::Words(x) => layer.squares.add_words(x, self.squares),
-        }
-        let k = plan.k;
-        self.activity.squares.resize(k * plan.groups, 0);
-        for (group, sums) in self.activity.squares.chunks_exact_mut(k).enumerate() {
-            quantized.gather.add_up(self.squares, group, sums);
-        }
+        drive(layer, quantized, plan, integers, self.squares, self.activity);
     }
 
     fn by_output(&self) -> bool {
@@ -207,8 +195,31 @@ impl Multiply for LayerRun<'_, '_> {
     }
 }
 
+/// Adds up what the inputs of a batch drive the rows with.
+pub(crate) fn drive(
+    layer: &LayerDesign,
+    quantized: &QuantizedMvm,
+    plan: &LayerPlan,
+    integers: Values<'_>,
+    squares: &mut Vec<u64>,
+    activity: &mut LayerActivity,
+) {
+    // squares add up over the samples first: windows are walked once a batch
+    squares.clear();
+    squares.resize(quantized.gather.sample_len(), 0);
+    match integers {
+        Values::Bytes(x) => layer.squares.add_bytes(x, squares),
+        Values::Words(x) => layer.squares.add_words(x, squares),
+    }
+    let k = plan.k;
+    activity.squares.resize(k * plan.groups, 0);
+    for (group, sums) in activity.squares.chunks_exact_mut(k).enumerate() {
+        quantized.gather.add_up(squares, group, sums);
+    }
+}
+
 /// Counts the reads that the vectors of one group make the machine do.
-fn count(
+pub(crate) fn count(
     design: &Design<'_>,
     layer: &LayerDesign,
     plan: &LayerPlan,

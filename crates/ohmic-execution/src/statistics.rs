@@ -5,15 +5,18 @@
 //! converters share them.
 
 use crate::Error;
+use crate::activity::{Activity, Events, LayerActivity};
 use crate::apply::{Buffers, Multiply, Part, apply};
 use crate::design::{Design, LayerDesign};
 use crate::effective::{effective, width};
 use crate::read::{Scratch, multiply};
+use crate::run::{count, drive};
 use ohmic_hardware::{DummyColumn, Encoded};
 use ohmic_mapping::{Block, LayerPlan};
 use ohmic_network::quantization::QuantizedMvm;
 use ohmic_network::{LayerId, MvmEngine, Node, Tensor};
 use ohmic_numerics::Mat;
+use ohmic_numerics::kernel::engine::Values;
 use rayon::prelude::*;
 
 /// Vectors of a layer that are looked at, over all groups.
@@ -34,6 +37,8 @@ const GROUPS: usize = 16;
 pub struct Statistics {
     /// In the order of the network.
     pub layers: Vec<LayerStatistics>,
+    /// What running the calibration set would make the machine do.
+    pub activity: Activity,
 }
 
 /// The statistics of one layer: means over input vectors and outputs, in squared units of the exact integer
@@ -51,6 +56,8 @@ pub struct LayerStatistics {
     pub together: Mat<f64>,
     /// The conversions, by readout and input slice.
     pub conversions: Vec<ConversionStatistics>,
+    /// Of every row, blocks one after the other: cells, and the sum of their levels.
+    pub rows: Vec<(f64, f64)>,
 }
 
 impl LayerStatistics {
@@ -79,8 +86,19 @@ pub struct ConversionStatistics {
     pub first: f64,
     /// Width of a bin, in levels.
     pub width: f64,
-    /// Fractions of the reads that drive a row, by the sum that their converter meets with nominal cells.
-    pub histogram: Vec<f64>,
+    /// Reads that drive a row, by the sum that their converter meets with nominal cells.
+    pub histogram: Vec<Bin>,
+}
+
+/// Conversions with about the same sum.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Bin {
+    /// Fraction of the conversions.
+    pub share: f64,
+    /// Mean over them of the sum of squared digits over cells.
+    pub squares: f64,
+    /// Mean over them of the sum of squared digits times levels.
+    pub level_squares: f64,
 }
 
 impl Statistics {
@@ -91,7 +109,7 @@ impl Statistics {
     pub fn observe(design: &Design<'_>, calibration: &Tensor) -> Result<Self, Error> {
         let each = calibration.shape.len();
         let parts: Vec<&[f32]> = calibration.data.chunks((PART * each).max(1)).collect();
-        let look = |i: usize, part: &[f32]| -> Result<Vec<Vec<Vec<i32>>>, Error> {
+        let look = |i: usize, part: &[f32]| -> Result<Sampler<'_>, Error> {
             let mut sampler = Sampler {
                 design,
                 images: calibration.batch,
@@ -101,17 +119,28 @@ impl Statistics {
                     .zip(&design.plan.layers)
                     .map(|(_, plan)| vec![Vec::new(); plan.as_ref().map_or(0, |p| p.groups)])
                     .collect(),
+                activity: Activity {
+                    layers: vec![LayerActivity::default(); design.layers.len()],
+                    digital_elements: 0,
+                },
+                signal: vec![0.0; design.layers.len()],
+                squares: Vec::new(),
                 scratch: Scratch::default(),
                 buffers: Buffers::default(),
             };
             let part = Tensor::new(part.len() / each, calibration.shape.clone(), part.to_vec());
             design.network.forward(&part, i * PART, &mut sampler)?;
-            Ok(sampler.samples)
+            Ok(sampler)
         };
         let parts: Vec<_> = parts.par_iter().enumerate().map(|(i, part)| look(i, part)).collect();
         let mut samples: Vec<Vec<Vec<i32>>> = vec![Vec::new(); design.layers.len()];
+        let mut activity = Activity::default();
+        let mut signal = vec![0.0; design.layers.len()];
         for part in parts {
-            for (all, part) in samples.iter_mut().zip(part?) {
+            let part = part?;
+            activity.merge(&part.activity);
+            signal.iter_mut().zip(&part.signal).for_each(|(sum, part)| *sum += part);
+            for (all, part) in samples.iter_mut().zip(part.samples) {
                 all.resize(part.len(), Vec::new());
                 all.iter_mut().zip(part).for_each(|(all, part)| all.extend(part));
             }
@@ -119,19 +148,35 @@ impl Statistics {
         let layers: Vec<_> = design.mvm_layers().collect();
         let layers = layers
             .into_par_iter()
-            .map(|(id, layer, plan, quantized)| {
-                Layer { design, layer, plan, quantized }.statistics(id, &samples[id.0 as usize])
+            .map(|(id, layer, plan, _)| {
+                let products = calibration.batch * plan.positions * plan.groups * plan.n;
+                let signal = signal[id.0 as usize] / products as f64;
+                Layer { design, layer, plan }.statistics(id, &samples[id.0 as usize], signal)
             })
             .collect();
-        Ok(Self { layers })
+        Ok(Self { layers, activity })
+    }
+
+    /// The events of the calibration set on a machine with nominal cells, by layer index.
+    pub fn events(&self, design: &Design<'_>) -> Vec<Events> {
+        let window = design.hardware.device().window();
+        let step = window.step_siemens(1 << design.hardware.encoding().cell_bits());
+        let mut all = vec![Events::NONE; design.layers.len()];
+        for layer in &self.layers {
+            let of = |&(cells, levels): &(f64, f64)| cells * window.g_min_siemens + levels * step;
+            let conductance: Vec<f64> = layer.rows.iter().map(of).collect();
+            let i = layer.id.0 as usize;
+            all[i] = design.events(layer.id, &self.activity.layers[i], &conductance);
+        }
+        all
     }
 
     /// Bytes that they take in memory.
     pub fn bytes(&self) -> usize {
         let of = |l: &LayerStatistics| {
             let conversions: usize =
-                l.conversions.iter().map(|c| c.histogram.len() + c.digits.len() + 12).sum();
-            8 * (l.apart.len() + l.together.as_slice().len() + conversions)
+                l.conversions.iter().map(|c| 3 * c.histogram.len() + c.digits.len() + 12).sum();
+            8 * (l.apart.len() + l.together.as_slice().len() + 2 * l.rows.len() + conversions)
         };
         self.layers.iter().map(of).sum()
     }
@@ -144,6 +189,10 @@ struct Sampler<'a> {
     images: usize,
     /// By layer and group: vectors, one after the other.
     samples: Vec<Vec<Vec<i32>>>,
+    activity: Activity,
+    /// By layer: sum of the squares of the exact product.
+    signal: Vec<f64>,
+    squares: Vec<u64>,
     scratch: Scratch,
     buffers: Buffers,
 }
@@ -163,8 +212,16 @@ impl MvmEngine for Sampler<'_> {
             unreachable!("every layer with a matrix is quantized, designed and planned");
         };
         let all = self.images * plan.positions;
+        let activity = &mut self.activity.layers[i];
+        activity.samples += input.batch as u64;
         let mut take = Take {
-            exact: layer,
+            design: self.design,
+            layer,
+            quantized,
+            plan,
+            activity,
+            signal: &mut self.signal[i],
+            squares: &mut self.squares,
             // not a divisor of what positions repeat by
             every: (all * plan.groups / VECTORS).max(1) | 1,
             samples: &mut self.samples[i],
@@ -174,22 +231,40 @@ impl MvmEngine for Sampler<'_> {
             ohmic_network::Error::Engine { layer: node.name.clone(), source: Box::new(error) }
         })
     }
+
+    fn observe(&mut self, _: LayerId, node: &Node, output: &Tensor) {
+        if node.layer.mvm().is_none() {
+            self.activity.digital_elements += output.data.len() as u64;
+        }
+    }
 }
 
 struct Take<'a> {
-    exact: &'a LayerDesign,
+    design: &'a Design<'a>,
+    layer: &'a LayerDesign,
+    quantized: &'a QuantizedMvm,
+    plan: &'a LayerPlan,
+    activity: &'a mut LayerActivity,
+    signal: &'a mut f64,
+    squares: &'a mut Vec<u64>,
     every: usize,
     samples: &'a mut [Vec<i32>],
     scratch: &'a mut Scratch,
 }
 
 impl Multiply for Take<'_> {
+    fn begin(&mut self, integers: Values<'_>) {
+        drive(self.layer, self.quantized, self.plan, integers, self.squares, self.activity);
+    }
+
     fn multiply(&mut self, part: Part<'_>, y: &mut [f64]) {
         let Part { group, vectors, first_draw, order, .. } = part;
         for v in (0..vectors.count()).filter(|v| (first_draw as usize + v).is_multiple_of(self.every)) {
             self.samples[group].extend((0..vectors.k).map(|row| vectors.at(v, row)));
         }
-        multiply(&self.exact.exact, group, vectors, first_draw, None, (y, order), self.scratch);
+        count(self.design, self.layer, self.plan, group, vectors, self.activity);
+        multiply(&self.layer.exact, group, vectors, first_draw, None, (&mut *y, order), self.scratch);
+        *self.signal += y.iter().map(|y| y * y).sum::<f64>();
     }
 }
 
@@ -199,12 +274,11 @@ struct Layer<'a> {
     design: &'a Design<'a>,
     layer: &'a LayerDesign,
     plan: &'a LayerPlan,
-    quantized: &'a QuantizedMvm,
 }
 
 impl Layer<'_> {
-    fn statistics(self, id: LayerId, samples: &[Vec<i32>]) -> LayerStatistics {
-        let Self { design, layer, plan, quantized } = self;
+    fn statistics(self, id: LayerId, samples: &[Vec<i32>], signal: f64) -> LayerStatistics {
+        let Self { design, layer, plan } = self;
         let (k, n) = (plan.k, plan.n);
         let levels = 1usize << design.hardware.encoding().cell_bits();
         let groups = levels.min(GROUPS);
@@ -213,18 +287,27 @@ impl Layer<'_> {
         let planes = layer.encoded[0].planes.len().max(1);
         let mut all = LayerStatistics {
             id,
-            signal: 0.0,
+            signal,
             apart: vec![0.0; levels],
             together: Mat::filled(groups, groups, 0.0),
             conversions: Vec::new(),
+            rows: Vec::new(),
         };
+        for (block, encoded) in plan.blocks.iter().zip(&layer.encoded) {
+            let dummy = f64::from(u8::from(design.hardware.crossbar().dummy_column == DummyColumn::Analog));
+            let cells = dummy + encoded.planes.iter().map(|p| p.cols() as f64).sum::<f64>();
+            let levels = |row: usize| -> f64 {
+                encoded.planes.iter().flat_map(|p| p.row(row)).map(|&l| f64::from(l)).sum()
+            };
+            all.rows.extend((0..block.rows.len()).map(|row| (cells, levels(row))));
+        }
         let mut reads = Reads::new(layer, levels);
         let few = |work: usize| (WORK / work.max(1) / samples.len().max(1)).clamp(8, usize::MAX);
         let (most_joint, most_reads) = (
             few(k * outputs.len() * planes),
             few(k * outputs.len() * layer.encoded[0].readouts.len() * layer.slices.len()),
         );
-        let (mut products, mut formed) = (0f64, 0f64);
+        let mut formed = 0f64;
         for (group, samples) in samples.iter().enumerate() {
             let vectors: Vec<&[i32]> = samples.chunks_exact(k).collect();
             if vectors.is_empty() {
@@ -234,14 +317,6 @@ impl Layer<'_> {
             let squares: Vec<f64> = (0..k)
                 .map(|i| vectors.iter().map(|x| f64::from(x[i]).powi(2)).sum::<f64>() / vectors.len() as f64)
                 .collect();
-            let weights = &quantized.weights[group];
-            for x in &vectors {
-                for &j in &outputs {
-                    let y: i64 = (0..k).map(|i| i64::from(x[i]) * i64::from(weights[(i, j)])).sum();
-                    all.signal += (y as f64).powi(2);
-                    products += 1.0;
-                }
-            }
             let few: Vec<&[i32]> =
                 spread(vectors.len(), most_joint).into_iter().map(|v| vectors[v]).collect();
             // what unit deviations of a group of levels do to an output: vector, output, group
@@ -263,13 +338,12 @@ impl Layer<'_> {
             }
             formed += (few.len() * outputs.len()) as f64;
         }
-        all.signal /= products.max(1.0);
         for a in 0..groups {
             for b in 0..groups {
                 all.together[(a, b)] /= formed.max(1.0);
             }
         }
-        all.conversions = reads.finish(self);
+        all.conversions = reads.finish();
         all
     }
 
@@ -388,8 +462,8 @@ impl<'a> Worth<'a> {
 
 /// The reads of a layer as they are looked at.
 struct Reads {
-    /// By readout and slice.
-    sums: Vec<Vec<f32>>,
+    /// By readout and slice: sum, sum of squared digits over cells, and of squared digits times levels.
+    sums: Vec<Vec<[f32; 3]>>,
     /// Of reads that drive a row, and of those that are issued, and of all.
     driven: Vec<f64>,
     issued: Vec<f64>,
@@ -464,7 +538,7 @@ impl Reads {
                             continue;
                         }
                         self.driven[kind] += 1.0;
-                        let mut sums = vec![0f32; columns.len()];
+                        let mut sums = vec![[0f32; 3]; columns.len()];
                         for (i, &x) in x.iter().enumerate() {
                             let digit = slice.digit(x);
                             if digit == 0 {
@@ -473,14 +547,16 @@ impl Reads {
                             let row = f.start + i - block.rows.start;
                             let levels = seen.row(row);
                             for (sum, &c) in sums.iter_mut().zip(&columns) {
-                                *sum += digit as f32 * levels[first + c] as f32;
+                                sum[0] += digit as f32 * levels[first + c] as f32;
                             }
                             let square = f64::from(digit).powi(2);
                             for &(plane, _) in &readout.terms {
                                 let plane = &encoded.planes[plane];
-                                for &c in &columns {
+                                for (sum, &c) in sums.iter_mut().zip(&columns) {
                                     let level = plane[(row, if plane.cols() == 1 { 0 } else { c })];
                                     self.digits[kind][usize::from(level)] += square;
+                                    sum[1] += square as f32;
+                                    sum[2] += (square * f64::from(level).powi(2)) as f32;
                                 }
                             }
                         }
@@ -493,21 +569,33 @@ impl Reads {
         }
     }
 
-    fn finish(self, at: Layer<'_>) -> Vec<ConversionStatistics> {
+    fn finish(self) -> Vec<ConversionStatistics> {
         let kinds = self.sums.len();
         (0..kinds)
             .map(|kind| {
                 let sums = &self.sums[kind];
-                let low = sums.iter().copied().fold(f32::INFINITY, f32::min).min(0.0);
-                let high = sums.iter().copied().fold(f32::NEG_INFINITY, f32::max).max(0.0);
+                let low = sums.iter().map(|s| s[0]).fold(0.0, f32::min);
+                let high = sums.iter().map(|s| s[0]).fold(0.0, f32::max);
                 // integers have a bin each while there are few
-                let whole = at.base() == 0.0 && f64::from(high - low) < BINS as f64;
-                let bin = if whole { 1.0 } else { (f64::from(high - low) / (BINS - 1) as f64).max(1e-9) };
-                let bins = (f64::from(high - low) / bin).round() as usize + 1;
-                let mut histogram = vec![0.0; bins];
-                for &sum in sums {
+                let span = f64::from(high - low);
+                let bin = if sums.iter().all(|s| s[0].fract() == 0.0) {
+                    (span / (BINS - 1) as f64).ceil().max(1.0)
+                } else {
+                    (span / (BINS - 1) as f64).max(1e-9)
+                };
+                let bins = (span / bin).round() as usize + 1;
+                let mut histogram = vec![Bin::default(); bins];
+                for &[sum, squares, level_squares] in sums {
                     let bin = (f64::from(sum - low) / bin).round() as usize;
-                    histogram[bin.min(bins - 1)] += 1.0 / sums.len() as f64;
+                    let bin = &mut histogram[bin.min(bins - 1)];
+                    bin.share += 1.0;
+                    bin.squares += f64::from(squares);
+                    bin.level_squares += f64::from(level_squares);
+                }
+                for bin in histogram.iter_mut().filter(|b| b.share > 0.0) {
+                    bin.squares /= bin.share;
+                    bin.level_squares /= bin.share;
+                    bin.share /= sums.len() as f64;
                 }
                 let conversions = self.conversions[kind].max(1.0);
                 let all = self.all[kind].max(1.0);

@@ -9,5 +9,5 @@ mod snr;
 
 pub use cost::{ComponentCost, Cost, LayerCost, cost, read_time_s};
 pub use error::Error;
-pub use record::{COLUMNS, Digital, LayerMetrics, Measured, column, evaluate};
+pub use record::{COLUMNS, Digital, LayerMetrics, Measured, column, evaluate, predicted};
 pub use snr::{LayerSnr, binding, ratio_db};

@@ -1,7 +1,8 @@
 //! One run as a flat record, and what its columns mean.
 
+use crate::snr::{binding, ratio_db};
 use crate::{Cost, Error, cost};
-use ohmic_execution::{Chip, SetRun};
+use ohmic_execution::{Activity, Chip, Events, LayerBudget, SetRun, Statistics};
 use ohmic_hardware::Hardware;
 use ohmic_mapping::Plan;
 use ohmic_network::Network;
@@ -121,6 +122,22 @@ pub fn evaluate(
     r.set("worst_layer", worst.map_or(Value::Missing, |w| Value::Text(w.1.clone())));
     let clips: f64 = run.activity.layers.iter().map(|l| l.clips as f64).sum();
     r.set("clip_rate", ratio(clips, conversions * images as f64));
+    set_cost(&mut r, plan, &cost, &run.activity);
+    for l in &layers {
+        r.set(format!("snr_db:{}", l.name), l.snr_db.map_or(Value::Missing, Value::Float));
+    }
+    for l in &layers {
+        r.set(format!("clip_rate:{}", l.name), l.clip_rate);
+    }
+    for l in &layers {
+        r.set(format!("energy_layer:{}", l.name), l.energy_joule);
+    }
+    Ok(Measured { accuracy, layers, cost, record: r })
+}
+
+/// Energy, latency, area and what they are made of.
+fn set_cost(r: &mut Record, plan: &Plan, cost: &Cost, activity: &Activity) {
+    let conversions: f64 = cost.layers.iter().map(|l| l.conversions).sum();
     let energy = cost.energy_joule();
     let area = cost.area_m2();
     let ops = 2.0 * cost.macs;
@@ -133,7 +150,7 @@ pub fn evaluate(
     r.set("gops_per_mm2", ratio(ratio(ops, cost.interval_s) / 1e9, area * 1e6));
     r.set("conversions_per_mac", ratio(conversions, cost.macs));
     let (skipped, reads) =
-        run.activity.layers.iter().fold((0.0, 0.0), |(s, r), l| (s + l.skipped as f64, r + l.reads as f64));
+        activity.layers.iter().fold((0.0, 0.0), |(s, r), l| (s + l.skipped as f64, r + l.reads as f64));
     r.set("skipped_reads", ratio(skipped, skipped + reads));
     r.set("crossbars", plan.crossbars as i64);
     r.set("macros", plan.macros as i64);
@@ -146,16 +163,34 @@ pub fn evaluate(
     for c in &cost.components {
         r.set(format!("area:{}", c.name), c.area_m2);
     }
-    for l in &layers {
-        r.set(format!("snr_db:{}", l.name), l.snr_db.map_or(Value::Missing, Value::Float));
+}
+
+/// What is known of a point of which no chip was run: ratios in closed form, and what an inference costs with the
+/// inputs of the calibration set.
+///
+/// # Errors
+/// [`Error::Unpriced`] names an event that happens and that no component prices.
+pub fn predicted(
+    network: &Network,
+    plan: &Plan,
+    hardware: &Hardware,
+    statistics: &Statistics,
+    events: &[Events],
+    layers: &[LayerBudget],
+) -> Result<Record, Error> {
+    let mut r = Record::new();
+    let name = |l: &LayerBudget| network.nodes[l.id.0 as usize].name.clone();
+    let worst = layers.iter().map(|l| (ratio_db(l.signal, l.total), l)).min_by(|a, b| a.0.total_cmp(&b.0));
+    r.set("predicted_snr_db", worst.map_or(Value::Missing, |w| Value::Float(w.0)));
+    r.set("predicted_worst_layer", worst.map_or(Value::Missing, |w| Value::Text(name(w.1))));
+    let binds = worst.and_then(|w| binding(w.1)).map(|(cause, _)| Value::Text(cause.name().to_owned()));
+    r.set("predicted_binding_cause", binds.unwrap_or(Value::Missing));
+    for l in layers {
+        r.set(format!("predicted_snr_db:{}", name(l)), ratio_db(l.signal, l.total));
     }
-    for l in &layers {
-        r.set(format!("clip_rate:{}", l.name), l.clip_rate);
-    }
-    for l in &layers {
-        r.set(format!("energy_layer:{}", l.name), l.energy_joule);
-    }
-    Ok(Measured { accuracy, layers, cost, record: r })
+    let cost = cost(plan, hardware, &statistics.activity, events)?;
+    set_cost(&mut r, plan, &cost, &statistics.activity);
+    Ok(r)
 }
 
 /// `part / whole`, 0 where there is no whole.
@@ -241,6 +276,15 @@ pub const COLUMNS: &[(&str, &str, &str, &str)] = &[
         "events · unit cost + leakage · interval",
     ),
     ("area:", "m2", "area of all instances of a component", "instances · area"),
+    (
+        "predicted_snr_db",
+        "dB",
+        "signal-to-noise ratio of the worst layer in closed form, from statistics of the calibration set",
+        "docs/physics/snr.md",
+    ),
+    ("predicted_worst_layer", "", "the layer with the smallest predicted ratio", ""),
+    ("predicted_binding_cause", "", "the cause that takes most of that layer's predicted error", ""),
+    ("predicted_snr_db:", "dB", "predicted signal-to-noise ratio of a layer", "docs/physics/snr.md"),
     (
         "snr_db:",
         "dB",

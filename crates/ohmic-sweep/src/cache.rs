@@ -29,19 +29,25 @@ pub enum Stage {
     Encoding,
     /// Sums that converters meet on the calibration set.
     Calibration,
+    /// Statistics of inputs and weights that predictions follow from.
+    Statistics,
+    /// Moments of the errors of cells.
+    Moments,
     /// Programmed cells of one layer of one chip.
     Cells,
 }
 
 impl Stage {
     /// All of them, in the order of the work.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 9] = [
         Self::Network,
         Self::Data,
         Self::Integers,
         Self::Reference,
         Self::Encoding,
         Self::Calibration,
+        Self::Statistics,
+        Self::Moments,
         Self::Cells,
     ];
 
@@ -54,6 +60,8 @@ impl Stage {
             Self::Reference => "reference",
             Self::Encoding => "encoding",
             Self::Calibration => "calibration",
+            Self::Statistics => "statistics",
+            Self::Moments => "moments",
             Self::Cells => "cells",
         }
     }
@@ -62,7 +70,7 @@ impl Stage {
     /// costs as much as the cells of many layers.
     fn patience(self) -> u64 {
         match self {
-            Self::Encoding | Self::Calibration => 1000,
+            Self::Encoding | Self::Calibration | Self::Statistics => 1000,
             _ => 0,
         }
     }

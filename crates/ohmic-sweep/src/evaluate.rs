@@ -30,6 +30,16 @@ pub trait Evaluate: Sync {
     /// The full message for the user.
     fn prepare(&self, point: &Point) -> Result<Prepared<Self::Case>, String>;
 
+    /// Settles how each point is evaluated and with how many trials, where that depends on the others. Called
+    /// once, when all points are read; the same for the same points.
+    ///
+    /// # Errors
+    /// Why a point cannot be looked at.
+    fn choose(&self, cases: &[&Self::Case], points: &mut [Point], pool: &ThreadPool) -> Result<(), String> {
+        let _ = (cases, points, pool);
+        Ok(())
+    }
+
     /// How many trials of these points may be in flight at once with so many threads; more than there are
     /// threads, so that none is idle while a trial is written down, unless memory is short. Called once,
     /// when all points are read and before the first one runs.

@@ -2,7 +2,7 @@
 
 use crate::axis::WrittenAxis;
 use crate::key::Swept;
-use crate::{Axis, Error, Point, RUN_KEYS};
+use crate::{Axis, Error, Fidelity, Point, RUN_KEYS};
 use ohmic_config::suggest::nearest;
 use serde::Deserialize;
 use std::ops::Range;
@@ -37,6 +37,8 @@ pub struct RunSettings {
     pub images: usize,
     /// Number of chip instances at each point.
     pub trials: u32,
+    /// How points are evaluated.
+    pub fidelity: Fidelity,
 }
 
 #[derive(Deserialize)]
@@ -57,6 +59,7 @@ struct WrittenRun {
     data: String,
     images: Spanned<i64>,
     trials: Spanned<i64>,
+    fidelity: Option<Spanned<String>>,
     hardware: Option<Spanned<Vec<Spanned<String>>>>,
 }
 
@@ -147,6 +150,11 @@ impl SweepFile {
             data: run.data,
             images: count(&run.images, "images")? as usize,
             trials: count(&run.trials, "trials")?,
+            fidelity: match &run.fidelity {
+                None => Fidelity::default(),
+                Some(name) => fidelity(name.get_ref())
+                    .map_err(|(problem, help)| source.wrong(name.span(), &problem, &help))?,
+            },
         };
 
         let line = |at: usize| text.bytes().take(at).filter(|b| *b == b'\n').count() + 1;
@@ -262,6 +270,10 @@ impl SweepFile {
         match key {
             "seed" => self.seed = whole(&value, 0)? as u64,
             "run.trials" => self.run.trials = whole(&value, 1)? as u32,
+            "run.fidelity" => {
+                let name = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+                self.run.fidelity = fidelity(&name).map_err(refuse)?;
+            }
             "run.hardware" => {
                 let names: Option<Vec<String>> = match &value {
                     Value::String(name) => Some(vec![name.clone()]),
@@ -372,6 +384,7 @@ impl SweepFile {
                     data: self.run.data.clone(),
                     images: self.run.images,
                     trials: self.run.trials,
+                    fidelity: self.run.fidelity,
                     settings: self.fixed.clone(),
                     axes: machine
                         .iter()
@@ -394,6 +407,17 @@ impl SweepFile {
         }
         points
     }
+}
+
+/// The fidelity of that name, or problem and help.
+fn fidelity(name: &str) -> Result<Fidelity, (String, String)> {
+    Fidelity::ALL.into_iter().find(|f| f.name() == name).ok_or_else(|| {
+        let known = Fidelity::ALL.map(|f| format!("\"{}\"", f.name())).join(", ");
+        let near = nearest(name, Fidelity::ALL.iter().map(|f| f.name()));
+        let help = near
+            .map_or_else(|| format!("known: {known}"), |n| format!("did you mean \"{n}\"? known: {known}"));
+        (format!("there is no fidelity \"{name}\""), help)
+    })
 }
 
 /// The first comment: the run of `#` lines that the file begins with.

@@ -1,6 +1,6 @@
 //! The keys of a sweep file's `[run]`, and the key under which a finished trial is kept.
 
-use crate::Point;
+use crate::{Fidelity, Point};
 
 /// One key of `[run]`: its meaning, for messages, `ohmic explain` and the reference pages.
 #[derive(Clone, Copy, Debug)]
@@ -57,6 +57,14 @@ pub const RUN_KEYS: &[RunKey] = &[
         swept: Swept::Fixed,
     },
     RunKey {
+        key: "run.fidelity",
+        form: "\"predict\", \"simulate\" or \"both\"",
+        meaning: "predict: signal-to-noise ratios in closed form, no chip is run; simulate (the default): chips are run; \
+                  both: every point is predicted, and chips are run where no other point has both a better predicted \
+                  ratio and less energy",
+        swept: Swept::Fixed,
+    },
+    RunKey {
         key: "run.hardware",
         form: "a list of texts",
         meaning: "hardware presets or paths of hardware files; the outermost axis",
@@ -79,6 +87,9 @@ impl TrialKey {
         }
         for number in [point.images as u64, point.seed, u64::from(trial)] {
             hash.update(&number.to_le_bytes());
+        }
+        if point.fidelity != Fidelity::Simulate {
+            hash.update(point.fidelity.name().as_bytes());
         }
         Self(hash.finalize().to_hex().as_str()[..32].to_owned())
     }

@@ -33,7 +33,7 @@ pub use file::{RunSettings, SweepFile};
 pub use folder::{axis_column, label_columns};
 pub use key::{RUN_KEYS, RunKey, Swept, TrialKey};
 pub use memory::{Budget, size};
-pub use point::Point;
+pub use point::{Fidelity, Point};
 pub use runner::{Options, Outcome, Progress, Shard, run};
 pub use self_test::{SelfTest, self_test};
 pub use simulate::{Case, PointDesign, Simulation, data_spec};

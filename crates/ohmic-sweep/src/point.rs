@@ -3,6 +3,37 @@
 use std::path::{Path, PathBuf};
 use toml::Value;
 
+/// How a point is evaluated.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Fidelity {
+    /// In closed form, without running a chip.
+    Predict,
+    /// By running chips.
+    #[default]
+    Simulate,
+    /// Both; in a sweep chips are run on the predicted front alone.
+    Both,
+}
+
+impl Fidelity {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Predict, Self::Simulate, Self::Both];
+
+    /// The name in sweep files.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Predict => "predict",
+            Self::Simulate => "simulate",
+            Self::Both => "both",
+        }
+    }
+
+    /// Whether the point has predicted columns.
+    pub fn predicts(self) -> bool {
+        self != Self::Simulate
+    }
+}
+
 /// One setting of a sweep: which machine, network and data, and what is changed in the machine.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Point {
@@ -20,6 +51,8 @@ pub struct Point {
     pub images: usize,
     /// Number of chip instances.
     pub trials: u32,
+    /// How it is evaluated.
+    pub fidelity: Fidelity,
     /// Key paths and values merged into the hardware, in order: the file's `[set]`, then the axes.
     pub settings: Vec<(String, Value)>,
     /// Where the point stands on every axis: key and value, or key and label, in the file's order.

@@ -44,6 +44,11 @@ impl StageKeys {
         }
     }
 
+    /// The key of the moments of cells: of everything that cells are computed from but the weights.
+    pub(crate) fn moments(&self) -> &str {
+        &self.cells
+    }
+
     /// The key of the cells of one layer of one chip instance.
     pub(crate) fn cells(&self, id: LayerId, seed: u64, trial: u32) -> String {
         let weights = self.weights.get(id.0 as usize).map_or("", String::as_str);

@@ -82,8 +82,10 @@ struct Task<'a, C> {
 /// A trial that fails is not an error: its row says `failed` and why.
 pub fn run<E: Evaluate>(sweep: &SweepFile, evaluate: &E, options: &Options<'_>) -> Result<Outcome, Error> {
     let pool = pool(options.threads)?;
-    let points = sweep.points();
+    let mut points = sweep.points();
     let prepared = pool.install(|| prepare(sweep, &points, evaluate))?;
+    let all: Vec<&E::Case> = prepared.iter().map(|ready| &ready.case).collect();
+    evaluate.choose(&all, &mut points, &pool).map_err(|problem| Error::Trial { problem })?;
 
     let rows: Vec<Row<'_>> = points
         .iter()

@@ -4,7 +4,7 @@ use crate::cache::{Cache, Stage, Uses};
 use crate::memory::{Budget, Need, Room};
 use crate::reuse::StageKeys;
 use crate::runner::in_lanes;
-use crate::{Error, Evaluate, Point, Prepared, networks};
+use crate::{Error, Evaluate, Fidelity, Point, Prepared, networks};
 use ohmic_execution::{
     Calibration, ChipBuilder, Design, EncodedNetwork, ProgrammedLayer, RunOptions, Shortcuts,
 };
@@ -28,7 +28,7 @@ use std::sync::{Arc, OnceLock};
 #[derive(Debug)]
 pub struct Simulation {
     budget: Budget,
-    cache: Cache,
+    pub(crate) cache: Cache,
     /// Images that one thread runs together.
     batch: AtomicUsize,
 }
@@ -50,11 +50,13 @@ pub struct Case {
     pub quantized: Arc<Quantized>,
     /// Where it sits, or why it cannot be mapped.
     pub plan: Result<Plan, String>,
+    /// How the point asks to be evaluated.
+    pub(crate) fidelity: Fidelity,
     /// Accuracy without analog parts.
     pub digital: Digital,
     test: Arc<LoadedSet>,
     calibration: Arc<LoadedSet>,
-    keys: StageKeys,
+    pub(crate) keys: StageKeys,
 }
 
 #[derive(Debug)]
@@ -143,7 +145,8 @@ impl Simulation {
         let digital =
             Digital { float_accuracy: Some(fraction(float)), integer_accuracy: Some(fraction(integer)) };
         let keys = StageKeys::new(&hardware, &same_integers, &integers.weights);
-        Ok(Case { hardware, network, quantized, plan, digital, test, calibration, keys })
+        let fidelity = point.fidelity;
+        Ok(Case { fidelity, hardware, network, quantized, plan, digital, test, calibration, keys })
     }
 
     /// Runs one chip instance, on the threads of `pool`, and reduces the run. Not to be called from one of
@@ -312,7 +315,19 @@ impl Evaluate for Simulation {
         trial: u32,
         pool: &ThreadPool,
     ) -> Result<Record, String> {
-        self.measure(design, point, trial, pool).map(|measured| measured.record)
+        let mut record = Record::new();
+        if point.fidelity.predicts() {
+            record = self.predicted(design, pool)?;
+        }
+        if point.fidelity != Fidelity::Predict {
+            let measured = self.measure(design, point, trial, pool)?;
+            measured.record.iter().for_each(|(name, value)| record.set(name, value.clone()));
+        }
+        Ok(record)
+    }
+
+    fn choose(&self, cases: &[&Case], points: &mut [Point], pool: &ThreadPool) -> Result<(), String> {
+        self.keep_front(cases, points, pool)
     }
 
     fn columns(&self, cases: &[&Case]) -> Vec<Column> {
@@ -332,7 +347,8 @@ fn columns(cases: &[&Case]) -> Vec<Column> {
         layers.extend(names.filter(|n| !layers.contains(n)).collect::<Vec<_>>());
     }
     let mut columns = Vec::new();
-    for &(name, ..) in COLUMNS {
+    let predicts = cases.iter().any(|case| case.fidelity.predicts());
+    for &(name, ..) in COLUMNS.iter().filter(|c| predicts || !c.0.starts_with("predicted_")) {
         let names: Vec<String> = match name {
             "energy:" | "area:" => components.iter().map(|member| format!("{name}{member}")).collect(),
             family if family.ends_with(':') => {

@@ -1,9 +1,13 @@
 //! What disturbs each layer of a point: predicted, and measured on one chip.
 
-use crate::{Case, Error, Evaluate, Point, Simulation};
-use ohmic_execution::{CellMoments, Statistics, measure, predict, quantization};
+use crate::cache::Stage;
+use crate::{Case, Error, Evaluate, Fidelity, Point, PointDesign, Simulation};
+use ohmic_execution::{CellMoments, LayerBudget, Statistics, measure, predict, quantization};
 use ohmic_metrics::LayerSnr;
 use ohmic_numerics::{Noise, Seed};
+use ohmic_results::{Record, Value};
+use rayon::ThreadPool;
+use std::sync::Arc;
 
 /// Images that quantization is measured on, of the calibration set.
 const QUANTIZATION_IMAGES: usize = 32;
@@ -11,8 +15,8 @@ const QUANTIZATION_IMAGES: usize = 32;
 /// Whether a chip is run beside the prediction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Measuring {
-    /// One chip instance, on the point's test images.
-    OneChip,
+    /// The point's chip instances, on its test images.
+    Chips,
     /// No chip.
     No,
 }
@@ -31,27 +35,39 @@ impl Simulation {
     ) -> Result<Vec<LayerSnr>, Error> {
         let pool = crate::runner::pool(threads)?;
         let failed = |problem| Error::Trial { problem };
+        let execution = |e: ohmic_execution::Error| Error::Trial { problem: e.to_string() };
         self.in_flight(&[case], pool.current_num_threads()).map_err(failed)?;
         let design = self.design(case, point, &pool).map_err(failed)?;
-        let execution = |e: ohmic_execution::Error| Error::Trial { problem: e.to_string() };
+        let predicted = match measuring {
+            Measuring::No => self.budgets(&design, &pool).map_err(failed)?.1,
+            // from the images that chips are measured on, so that only the method differs
+            Measuring::Chips => {
+                let set = case.test();
+                let images = set.batch(0..set.len());
+                let statistics = pool.install(|| Statistics::observe(&design.design, &images));
+                let cells = self.moments(case, &pool).map_err(failed)?;
+                predict(&design.design, &statistics.map_err(execution)?, &cells)
+            }
+        };
         pool.install(|| {
             let calibration = &case.calibration().all();
             let few = calibration.batch(0..calibration.len().min(QUANTIZATION_IMAGES));
             let quantized =
                 quantization(&case.network, &case.quantized, &few, calibration).map_err(execution)?;
-            let images = calibration.batch(0..calibration.len());
-            let statistics = Statistics::observe(&design.design, &images).map_err(execution)?;
-            let predicted = predict(&design.design, &statistics, &CellMoments::draw(&case.hardware));
             let measured = match measuring {
-                Measuring::OneChip => {
+                Measuring::Chips => {
                     let test = case.test().all();
                     let images = test.batch(0..test.len());
-                    let noise = Noise::new(Seed(point.seed)).instance(0);
-                    measure(&design.design, noise, &images, 0)
-                        .map_err(execution)?
-                        .into_iter()
-                        .map(Some)
-                        .collect()
+                    let mut sum: Vec<LayerBudget> = Vec::new();
+                    for trial in 0..point.trials {
+                        let noise = Noise::new(Seed(point.seed)).instance(trial);
+                        let chip = measure(&design.design, noise, &images, 0).map_err(execution)?;
+                        match sum.is_empty() {
+                            true => sum = chip,
+                            false => sum.iter_mut().zip(&chip).for_each(|(sum, chip)| sum.add(chip)),
+                        }
+                    }
+                    sum.into_iter().map(Some).collect()
                 }
                 Measuring::No => vec![None; predicted.len()],
             };
@@ -66,5 +82,76 @@ impl Simulation {
                 })
                 .collect())
         })
+    }
+
+    /// The predicted error powers of a point's layers, and the statistics that they follow from.
+    fn budgets(
+        &self,
+        point: &PointDesign<'_>,
+        pool: &ThreadPool,
+    ) -> Result<(Arc<Statistics>, Vec<LayerBudget>), String> {
+        let case = point.case;
+        let statistics =
+            self.cache.get(Stage::Statistics, &case.keys.calibration, Statistics::bytes, || {
+                let set = case.calibration();
+                let images = set.batch(0..set.len());
+                pool.install(|| Statistics::observe(&point.design, &images)).map_err(|e| e.to_string())
+            })?;
+        let budgets = predict(&point.design, &statistics, &*self.moments(case, pool)?);
+        Ok((statistics, budgets))
+    }
+
+    fn moments(&self, case: &Case, pool: &ThreadPool) -> Result<Arc<CellMoments>, String> {
+        self.cache.get(Stage::Moments, case.keys.moments(), CellMoments::bytes, || {
+            Ok(pool.install(|| CellMoments::draw(&case.hardware)))
+        })
+    }
+
+    /// The record of a point of which no chip is run.
+    pub(crate) fn predicted(&self, point: &PointDesign<'_>, pool: &ThreadPool) -> Result<Record, String> {
+        let (statistics, budgets) = self.budgets(point, pool)?;
+        let events = statistics.events(&point.design);
+        let case = point.case;
+        ohmic_metrics::predicted(&case.network, point.plan, &case.hardware, &statistics, &events, &budgets)
+            .map_err(|e| e.to_string())
+    }
+
+    /// Leaves chips to run only where no other point has a better predicted ratio for no more energy; a prediction
+    /// needs no trials. Points of different networks or data are not compared.
+    pub(crate) fn keep_front(
+        &self,
+        cases: &[&Case],
+        points: &mut [Point],
+        pool: &ThreadPool,
+    ) -> Result<(), String> {
+        let mut predicted = Vec::with_capacity(points.len());
+        for (case, point) in cases.iter().zip(points.iter()) {
+            predicted.push(match point.fidelity {
+                Fidelity::Both => {
+                    // a point that cannot be predicted is not hidden: its trials say why
+                    let record = self.design(case, point, pool).and_then(|d| self.predicted(&d, pool)).ok();
+                    let number = |name: &str| record.as_ref()?.get(name).and_then(Value::number);
+                    number("predicted_snr_db").zip(number("energy_per_inference"))
+                }
+                Fidelity::Predict | Fidelity::Simulate => None,
+            });
+        }
+        let beaten = |i: usize| {
+            let Some((ratio, energy)) = predicted[i] else { return false };
+            predicted.iter().enumerate().any(|(j, other)| {
+                let same = points[i].network == points[j].network && points[i].data == points[j].data;
+                other.is_some_and(|(r, e)| same && r >= ratio && e <= energy && (r > ratio || e < energy))
+            })
+        };
+        let off: Vec<bool> = (0..points.len()).map(beaten).collect();
+        for (point, off) in points.iter_mut().zip(off) {
+            if point.fidelity == Fidelity::Both && off {
+                point.fidelity = Fidelity::Predict;
+            }
+            if point.fidelity == Fidelity::Predict {
+                point.trials = 1;
+            }
+        }
+        Ok(())
     }
 }

@@ -98,9 +98,12 @@ pub(crate) struct RunArgs {
 pub(crate) struct SnrArgs {
     #[command(flatten)]
     pub(crate) machine: MachineArgs,
-    /// Number of test images that one chip instance is measured on, from the first on
+    /// Number of test images that chips are measured on, from the first on
     #[arg(long, default_value_t = 32, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) images: u32,
+    /// Number of chip instances whose error powers are averaged
+    #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) trials: u32,
     /// Predict only: no chip is programmed or run
     #[arg(long)]
     pub(crate) predict: bool,

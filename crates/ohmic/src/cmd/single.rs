@@ -14,6 +14,7 @@ pub(crate) fn point(machine: &MachineArgs, images: u32, trials: u32, seed: u64) 
         data: machine.data.clone(),
         images: images as usize,
         trials,
+        fidelity: ohmic_sweep::Fidelity::Simulate,
         settings: Vec::new(),
         axes: Vec::new(),
         folder: std::path::PathBuf::new(),

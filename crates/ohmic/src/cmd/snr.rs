@@ -14,18 +14,23 @@ use serde_json::json;
 use std::path::Path;
 
 pub(crate) fn run(args: &SnrArgs, common: Common) -> Result<Answer> {
-    let point = single::point(&args.machine, args.images, 1, args.seed)?;
+    let point = single::point(&args.machine, args.images, args.trials, args.seed)?;
     let simulation = args.memory.simulation();
     let case = single::case(&simulation, &point)?;
-    let measuring = if args.predict { Measuring::No } else { Measuring::OneChip };
+    let measuring = if args.predict { Measuring::No } else { Measuring::Chips };
     let layers = simulation.snr(&case, &point, measuring, common.threads)?;
     if layers.is_empty() {
         return Err(anyhow!("`{}` has no layer that runs on crossbars", case.network.name));
     }
 
     let measured = match measuring {
-        Measuring::OneChip => {
-            format!("one chip instance, {} images of {}, seed {}", args.images, args.machine.data, args.seed)
+        Measuring::Chips => {
+            let chips = if args.trials == 1 {
+                "1 chip instance".to_owned()
+            } else {
+                format!("{} chip instances", args.trials)
+            };
+            format!("{chips}, {} images of {}, seed {}", args.images, args.machine.data, args.seed)
         }
         Measuring::No => "no chip was run".to_owned(),
     };
@@ -109,7 +114,7 @@ fn verdict(layers: &[LayerSnr]) -> String {
     if let Some(largest) = errors.iter().map(|e| e.abs()).max_by(f64::total_cmp) {
         let near = errors.iter().filter(|e| e.abs() <= 1.0).count();
         text.push_str(&format!(
-            "prediction within 1 dB of this chip in {near} of {} layers, at most {largest:.1} dB off\n",
+            "prediction within 1 dB of what was measured in {near} of {} layers, at most {largest:.1} dB off\n",
             errors.len()
         ));
     }
@@ -140,7 +145,7 @@ fn write(out: &Path, hardware: &str, layers: &[LayerSnr]) -> Result<String> {
     super::run::refuse_results(out)?;
     let mut columns = vec![
         Column::new("layer", "", "layer of the network"),
-        Column::new("kind", "", "predicted in closed form, or measured on one chip"),
+        Column::new("kind", "", "predicted in closed form, or measured on chips"),
         Column::new("weights", "", "error power of quantized weights over signal power"),
         Column::new("inputs", "", "error power of quantized inputs over signal power"),
     ];
