@@ -180,6 +180,8 @@ impl<'a> Layer<'a> {
     fn converted(&self, converting: Converting, cells: Option<&Moments>) -> (f64, f64) {
         let (mut apart, mut together) = (0.0, 0.0);
         let (mut passed, mut in_front) = (0.0, 0.0);
+        // what follows the sums follows the answer: by how much, weighted by what they are of it
+        let (mut slope, mut weight) = (0.0, 0.0);
         for c in &self.statistics.conversions {
             let Some(grid) = &self.grids[c.readout] else {
                 let read = if cells.is_some() { sum(&c.digits, &self.cells.read) } else { 0.0 };
@@ -202,11 +204,19 @@ impl<'a> Layer<'a> {
             // reads that drive no row give code 0, unless their converters are noisy
             let idle = if noise > 0.0 { c.issued - c.driven } else { 0.0 };
             let quiet = if idle > 0.0 { grid.about(0.0, noise.sqrt()).1 } else { 0.0 };
-            let (mean, square) = (c.driven * met.mean, c.driven * met.added + idle * quiet);
+            // sums of both signs make up the answer; others are beside it what an offset adds
+            let signed = met.sum * met.sum < 0.5 * met.square_sum;
+            let follows = if signed { met.product / met.square_sum } else { 0.0 };
+            slope += c.gain_square * c.driven * met.product * f64::from(u8::from(signed));
+            weight += c.gain_square * c.driven * met.square_sum;
+            let mean = c.driven * (met.mean - follows * met.sum);
+            let square = c.driven * (met.added - follows * met.product) + idle * quiet;
             apart += c.gain_square * (square - mean * mean);
             together += c.gain_sum * mean;
         }
-        (if in_front > 0.0 { passed / in_front } else { 1.0 }, apart + together * together)
+        let along = if weight > 0.0 { (slope / weight).powi(2) * self.statistics.signal } else { 0.0 };
+        let added = apart + together * together + along;
+        (if in_front > 0.0 { passed / in_front } else { 1.0 }, added)
     }
 }
 
@@ -342,6 +352,9 @@ impl Staircase {
                     all.added += share * (square - pass * held);
                     all.passed += share * pass * held;
                     all.in_front += share * held;
+                    all.sum += share * sum;
+                    all.square_sum += share * sum * sum;
+                    all.product += share * mean * sum;
                 }
             }
         }
@@ -360,6 +373,10 @@ struct Met {
     passed: f64,
     /// Variance of what cells keep in front of the converter.
     in_front: f64,
+    /// Mean of the sums, of their squares, and of their products with the error.
+    sum: f64,
+    square_sum: f64,
+    product: f64,
 }
 
 /// Variances by level as `a + b level²`, weighted by how often levels are read: what one can say of a bin.
