@@ -286,6 +286,9 @@ impl Staircase {
         // noise of half a step makes rounding independent of the sum, to 0.7 %: step² / 12 beside what clips
         let blurred = self.converting == Converting::All && sigma > 0.5 * self.step;
         let (low, high) = (self.low * self.step, self.high * self.step);
+        if blurred && sum - 5.0 * sigma > low && sum + 5.0 * sigma < high {
+            return (0.0, sigma * sigma + self.step * self.step / 12.0, 1.0);
+        }
         let (mut mean, mut square, mut follows) = (0.0, 0.0, 0.0);
         for node in NODES {
             let sample = sum + sigma * node;
@@ -310,11 +313,12 @@ impl Staircase {
             let density = (-0.5 * z * z).exp() / (2.0 * std::f64::consts::PI).sqrt();
             (0.5 * libm::erfc(-z / std::f64::consts::SQRT_2), density)
         };
-        const AROUND: i32 = 3;
+        // codes within 5 deviations
+        let around = (5.0 * sigma / self.step + 0.5).ceil() as i32;
         let mut left = (0.0, 0.0);
-        for i in -AROUND..=AROUND {
+        for i in -around..=around {
             let code = nearest + f64::from(i);
-            let right = if i == AROUND { (1.0, 0.0) } else { edge(code + 1.0) };
+            let right = if i == around { (1.0, 0.0) } else { edge(code + 1.0) };
             let error = code.clamp(self.low, self.high) * self.step - sum;
             mean += (right.0 - left.0) * error;
             square += (right.0 - left.0) * error * error;

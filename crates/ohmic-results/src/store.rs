@@ -182,21 +182,39 @@ impl Store {
     /// The disk is full or the folder not writable (the journal is then as before); the key is there with another
     /// record; the store is read-only or an earlier write failed.
     pub fn append(&self, key: &str, record: &Record) -> Result<(), Error> {
+        self.append_all(&[(key, record)])
+    }
+
+    /// Adds finished points; all of them are on the disk when this returns, with one wait for it.
+    ///
+    /// # Errors
+    /// As [`Store::append`]; none of them is then added.
+    pub fn append_all(&self, points: &[(&str, &Record)]) -> Result<(), Error> {
         let mut inner = self.inner();
-        if let Some(there) = inner.records.get(key) {
-            if there == record {
-                return Ok(());
+        let mut lines = String::new();
+        let mut fresh: Vec<(&str, &Record)> = Vec::with_capacity(points.len());
+        for &(key, record) in points {
+            let among = fresh.iter().find(|(k, _)| *k == key).map(|(_, record)| *record);
+            if let Some(there) = inner.records.get(key).or(among) {
+                if there == record {
+                    continue;
+                }
+                return Err(Error::DuplicateKey { path: self.journal.clone(), key: key.to_owned() });
             }
-            return Err(Error::DuplicateKey { path: self.journal.clone(), key: key.to_owned() });
+            let line = line(key, record)
+                .map_err(|reason| Error::Malformed { path: self.journal.clone(), reason })?;
+            lines.push_str(&line);
+            fresh.push((key, record));
         }
-        let line =
-            line(key, record).map_err(|reason| Error::Malformed { path: self.journal.clone(), reason })?;
+        if fresh.is_empty() {
+            return Ok(());
+        }
         match &mut inner.writer {
             Writer::ReadOnly => return Err(Error::ReadOnly { path: self.journal.clone() }),
             Writer::Failed => return Err(Error::Poisoned { path: self.journal.clone() }),
             Writer::Open(file, whole) => {
-                if let Err(e) = write_durably(file, &self.journal, line.as_bytes()) {
-                    // Take the half-written line back. After a failed flush nobody knows what is on the disk, so
+                if let Err(e) = write_durably(file, &self.journal, lines.as_bytes()) {
+                    // Take the half-written lines back. After a failed flush nobody knows what is on the disk, so
                     // the store stays shut unless the cut itself is known to be there.
                     let cut = file.set_len(*whole).and_then(|()| file.seek(SeekFrom::Start(*whole)));
                     if cut.and_then(|_| file.sync_all()).is_err() {
@@ -204,10 +222,12 @@ impl Store {
                     }
                     return Err(e);
                 }
-                *whole += line.len() as u64;
+                *whole += lines.len() as u64;
             }
         }
-        inner.records.insert(key.to_owned(), record.clone());
+        for (key, record) in fresh {
+            inner.records.insert(key.to_owned(), record.clone());
+        }
         Ok(())
     }
 

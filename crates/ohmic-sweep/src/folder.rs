@@ -83,11 +83,13 @@ impl<'a> Folder<'a> {
         write_atomically(&path.join("sweep.toml"), sweep.text().as_bytes())?;
         for (point, ready) in points.iter().zip(prepared) {
             let file = path.join("resolved").join(format!("{:04}.toml", point.index));
-            // thousands of small files: do not flush again what is there already
             if std::fs::read(&file).is_ok_and(|there| there == ready.resolved.as_bytes()) {
                 continue;
             }
-            write_atomically(&file, ready.resolved.as_bytes())?;
+            // thousands of small files, not flushed one by one: what a power cut takes, the next run writes again
+            let failed = |source| Error::Write { path: file.clone(), source };
+            std::fs::create_dir_all(path.join("resolved")).map_err(failed)?;
+            std::fs::write(&file, ready.resolved.as_bytes()).map_err(failed)?;
         }
         Ok((Self { path, manifest }, store))
     }

@@ -2,7 +2,7 @@
 
 use crate::evaluate::Prepared;
 use crate::folder::{Folder, Row, labels};
-use crate::{Error, Evaluate, Point, SweepFile, TrialKey};
+use crate::{Error, Evaluate, Fidelity, Point, SweepFile, TrialKey};
 use ohmic_results::{Column, Record, Store, Table, Value};
 use rayon::ThreadPool;
 use std::any::Any;
@@ -85,6 +85,9 @@ pub fn run<E: Evaluate>(sweep: &SweepFile, evaluate: &E, options: &Options<'_>) 
     let mut points = sweep.points();
     let prepared = pool.install(|| prepare(sweep, &points, evaluate))?;
     let all: Vec<&E::Case> = prepared.iter().map(|ready| &ready.case).collect();
+    // first, because it says how much memory shared work may take
+    let lanes =
+        evaluate.in_flight(&all, pool.current_num_threads()).map_err(|problem| Error::Trial { problem })?;
     evaluate.choose(&all, &mut points, &pool).map_err(|problem| Error::Trial { problem })?;
 
     let rows: Vec<Row<'_>> = points
@@ -98,8 +101,6 @@ pub fn run<E: Evaluate>(sweep: &SweepFile, evaluate: &E, options: &Options<'_>) 
         })
         .collect();
     let cases: Vec<&E::Case> = prepared.iter().map(|ready| &ready.case).collect();
-    let lanes =
-        evaluate.in_flight(&cases, pool.current_num_threads()).map_err(|problem| Error::Trial { problem })?;
     let columns = evaluate.columns(&cases);
     let out = match options.shard {
         Some(shard) => options.out.join(SHARDS).join(format!("{}-of-{}", shard.part, shard.of)),
@@ -245,16 +246,18 @@ impl<E: Evaluate> Work<'_, E> {
         let start = Instant::now();
         let (found, total) = (self.found, self.total);
         (self.progress)(&Progress { done: found, failed: 0, found, total, left: None, last: None });
-        let finish =
-            |point: &Point, trial: u32, key: &TrialKey, result: Result<Record, String>, seconds: f64| {
+        let finish = |done: &[Done<'_>]| {
+            let rows: Vec<Record> =
+                done.iter().map(|d| row_record(d.point, d.trial, self.columns, d.result.clone())).collect();
+            let kept: Vec<(&str, &Record)> = done.iter().map(|d| d.key.as_str()).zip(&rows).collect();
+            if let Err(error) = self.store.append_all(&kept) {
+                stop.store(true, Ordering::Relaxed);
+                lock(&tally).error.get_or_insert(error.into());
+                return;
+            }
+            let mut tally = lock(&tally);
+            for Done { point, trial, result, seconds, .. } in done {
                 let problem = result.as_ref().err().cloned();
-                let record = row_record(point, trial, self.columns, result);
-                if let Err(error) = self.store.append(key.as_str(), &record) {
-                    stop.store(true, Ordering::Relaxed);
-                    lock(&tally).error.get_or_insert(error.into());
-                    return;
-                }
-                let mut tally = lock(&tally);
                 tally.done += 1;
                 tally.failed += usize::from(problem.is_some());
                 tally.timings.push_str(&format!("{},{trial},{seconds:.3}\n", point.index));
@@ -268,30 +271,45 @@ impl<E: Evaluate> Work<'_, E> {
                     left: Some(start.elapsed().mul_f64(open / tally.done as f64)),
                     last: Some((format!("{}, trial {trial}", point.describe()), problem)),
                 });
-            };
+            }
+        };
         // a point's design is made by the first of its trials and goes with the last
         let designs: Vec<Shared<E::Design<'_>>> = tasks.iter().map(|t| Shared::new(t.trials.len())).collect();
-        let queue: Vec<(usize, usize)> = tasks
-            .iter()
-            .enumerate()
-            .flat_map(|(t, task)| (0..task.trials.len()).map(move |trial| (t, trial)))
-            .collect();
-        in_lanes(self.lanes, queue.len(), |i| {
-            if stop.load(Ordering::Relaxed) {
-                return;
+        // predictions take less time than the disk: many of them wait for it together
+        const TOGETHER: usize = 64;
+        let mut queue: Vec<Vec<(usize, usize)>> = Vec::new();
+        for (t, task) in tasks.iter().enumerate() {
+            let predicted = |t: usize| tasks[t].point.fidelity == Fidelity::Predict;
+            for trial in 0..task.trials.len() {
+                match queue.last_mut() {
+                    Some(last) if predicted(t) && predicted(last[0].0) && last.len() < TOGETHER => {
+                        last.push((t, trial));
+                    }
+                    _ => queue.push(vec![(t, trial)]),
+                }
             }
-            let (t, trial) = queue[i];
-            let (task, (trial, key)) = (&tasks[t], &tasks[t].trials[trial]);
-            let begun = Instant::now();
-            let design = designs[t].get();
-            let design = design
-                .get_or_init(|| guarded(|| self.evaluate.design(&task.prepared.case, task.point, self.pool)));
-            let result = match design {
-                Ok(design) => guarded(|| self.evaluate.evaluate(design, task.point, *trial, self.pool)),
-                Err(problem) => Err(problem.clone()),
-            };
-            designs[t].done();
-            finish(task.point, *trial, key, result, begun.elapsed().as_secs_f64());
+        }
+        in_lanes(self.lanes, queue.len(), |i| {
+            let mut done = Vec::with_capacity(queue[i].len());
+            for &(t, trial) in &queue[i] {
+                if stop.load(Ordering::Relaxed) {
+                    return;
+                }
+                let (task, (trial, key)) = (&tasks[t], &tasks[t].trials[trial]);
+                let begun = Instant::now();
+                let design = designs[t].get();
+                let design = design.get_or_init(|| {
+                    guarded(|| self.evaluate.design(&task.prepared.case, task.point, self.pool))
+                });
+                let result = match design {
+                    Ok(design) => guarded(|| self.evaluate.evaluate(design, task.point, *trial, self.pool)),
+                    Err(problem) => Err(problem.clone()),
+                };
+                designs[t].done();
+                let seconds = begun.elapsed().as_secs_f64();
+                done.push(Done { point: task.point, trial: *trial, key, result, seconds });
+            }
+            finish(&done);
         });
         let tally = tally.into_inner().unwrap_or_else(PoisonError::into_inner);
         match tally.error {
@@ -299,6 +317,15 @@ impl<E: Evaluate> Work<'_, E> {
             None => Ok(tally.timings),
         }
     }
+}
+
+/// A trial that is computed.
+struct Done<'a> {
+    point: &'a Point,
+    trial: u32,
+    key: &'a TrialKey,
+    result: Result<Record, String>,
+    seconds: f64,
 }
 
 type Made<D> = Arc<OnceLock<Result<D, String>>>;

@@ -1,13 +1,14 @@
 //! What disturbs each layer of a point: predicted, and measured on one chip.
 
 use crate::cache::Stage;
+use crate::runner::in_lanes;
 use crate::{Case, Error, Evaluate, Fidelity, Point, PointDesign, Simulation};
 use ohmic_execution::{CellMoments, LayerBudget, Statistics, measure, predict, quantization};
 use ohmic_metrics::LayerSnr;
 use ohmic_numerics::{Noise, Seed};
 use ohmic_results::{Record, Value};
 use rayon::ThreadPool;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// Images that quantization is measured on, of the calibration set.
 const QUANTIZATION_IMAGES: usize = 32;
@@ -124,18 +125,21 @@ impl Simulation {
         points: &mut [Point],
         pool: &ThreadPool,
     ) -> Result<(), String> {
-        let mut predicted = Vec::with_capacity(points.len());
-        for (case, point) in cases.iter().zip(points.iter()) {
-            predicted.push(match point.fidelity {
-                Fidelity::Both => {
-                    // a point that cannot be predicted is not hidden: its trials say why
-                    let record = self.design(case, point, pool).and_then(|d| self.predicted(&d, pool)).ok();
-                    let number = |name: &str| record.as_ref()?.get(name).and_then(Value::number);
-                    number("predicted_snr_db").zip(number("energy_per_inference"))
-                }
-                Fidelity::Predict | Fidelity::Simulate => None,
-            });
-        }
+        let slots: Vec<OnceLock<(f64, f64)>> = points.iter().map(|_| OnceLock::new()).collect();
+        // a lane more than there are threads, as for trials
+        in_lanes(pool.current_num_threads() + 1, points.len(), |i| {
+            let (case, point) = (cases[i], &points[i]);
+            if point.fidelity != Fidelity::Both {
+                return;
+            }
+            // a point that cannot be predicted is not hidden: its trials say why
+            let record = self.design(case, point, pool).and_then(|d| self.predicted(&d, pool)).ok();
+            let number = |name: &str| record.as_ref()?.get(name).and_then(Value::number);
+            if let Some(found) = number("predicted_snr_db").zip(number("energy_per_inference")) {
+                let _ = slots[i].set(found);
+            }
+        });
+        let predicted: Vec<Option<(f64, f64)>> = slots.into_iter().map(OnceLock::into_inner).collect();
         let beaten = |i: usize| {
             let Some((ratio, energy)) = predicted[i] else { return false };
             predicted.iter().enumerate().any(|(j, other)| {

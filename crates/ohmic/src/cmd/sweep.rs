@@ -136,6 +136,8 @@ fn summary(table: &Table) -> Result<String> {
     head.extend(["accuracy", "±95 %", "worst SNR", "energy", "latency", "area"].map(str::to_owned));
     let index = |name: &str| table.index(name);
     let (point, hardware) = (index("point")?, index("hardware")?);
+    let status = index("status")?;
+    let predicted = index("predicted_snr_db").ok();
     let measured = ["accuracy", "snr_db", "energy_per_inference", "latency", "area"];
     let measured = measured.map(|name| index(name).ok());
     let mut rows: Vec<Vec<String>> = Vec::new();
@@ -160,13 +162,14 @@ fn summary(table: &Table) -> Result<String> {
             value => show(value),
         }));
         if accuracy.is_empty() {
-            row.extend(["failed", "-"].map(str::to_owned));
+            let is_failed = group.iter().any(|row| row[status].text() == Some("failed"));
+            row.extend([if is_failed { "failed" } else { "predicted" }, "-"].map(str::to_owned));
         } else {
             row.push(text::percent(mean(&accuracy)));
             row.push(student_half_width(&accuracy).map_or("-".to_owned(), |h| format!("{:.2}", h * 100.0)));
         }
         row.extend([
-            shown(measured[1], "dB"),
+            shown(measured[1].filter(|_| !accuracy.is_empty()).or(predicted), "dB"),
             shown(measured[2], "J"),
             shown(measured[3], "s"),
             shown(measured[4], "m2"),
