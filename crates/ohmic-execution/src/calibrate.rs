@@ -6,8 +6,8 @@
 use crate::Error;
 use crate::apply::{Buffers, Multiply, Part, apply};
 use crate::design::{Design, LayerDesign};
-use crate::effective::effective;
-use crate::fix::{Arithmetic, Periphery, Seen, program};
+use crate::fix::{Arithmetic, Periphery, Seen};
+use crate::nonlinear::{Driven, layer_program};
 use crate::program::{Cells, LayerProgram};
 use crate::read::{Scratch, multiply};
 use crate::wires::{BlockCells, LayerWires};
@@ -103,6 +103,11 @@ impl Calibration {
         let mut empty = vec![Vec::new(); design.layers.len()];
         for (id, layer, plan, _) in design.mvm_layers() {
             let digit = layer.slices.iter().map(|s| f64::from(s.max_abs())).fold(1.0, f64::max);
+            // cells that are not linear may draw more than their levels say
+            let levels = 1 << design.hardware.encoding().cell_bits();
+            let step = design.hardware.device().window().step_siemens(levels);
+            let digit = digit
+                * Driven::of(design.hardware, &layer.slices).map_or(1.0, |d| d.most(levels, (step, base)));
             let most = plan.rows_per_read.min(plan.k) as f64 * digit;
             empty[id.0 as usize] = layer.encoded[0]
                 .readouts
@@ -174,6 +179,7 @@ fn nominal_program(
     let dummy = hardware.crossbar().dummy_column == DummyColumn::Analog;
     let step = hardware.device().window().step_siemens(1 << hardware.encoding().cell_bits());
     let wires = LayerWires::new(hardware, plan)?;
+    let driven = Driven::of(hardware, &layer.slices);
     let seen: Result<Vec<Seen>, Error> = plan
         .blocks
         .par_iter()
@@ -183,12 +189,9 @@ fn nominal_program(
             |wires, (block, encoded)| {
                 let planes = encoded.planes.iter().map(|p| p.map(f64::from)).collect();
                 let dummy = dummy.then(|| Mat::filled(block.rows.len(), 1, 0.0));
-                let mut levels = BlockCells { planes, dummy };
-                let mut variance = BlockCells { planes: Vec::new(), dummy: None };
-                wires.act(plan, block, encoded, (step, base), &mut levels, &mut variance)?;
-                let dummy = levels.dummy.as_ref().map(Mat::as_slice);
-                let levels = effective(encoded, block.outputs.len(), &levels.planes, dummy, base);
-                Ok(Seen { levels, variance: Mat::default() })
+                let levels = BlockCells { planes, dummy };
+                let variance = BlockCells { planes: Vec::new(), dummy: None };
+                wires.seen(plan, block, encoded, (step, base, base), driven.as_ref(), (levels, variance))
             },
         )
         .collect();
@@ -197,7 +200,7 @@ fn nominal_program(
         skipping: design.hardware.dac().skipping(),
         arithmetic: Arithmetic::Sums,
     };
-    Ok(program(&layer.without_converters(), plan, periphery, &seen?))
+    Ok(layer_program(driven.as_ref(), &layer.without_converters(), plan, periphery, &seen?))
 }
 
 struct Observer<'a> {
@@ -249,7 +252,15 @@ struct Collector<'a> {
 impl Multiply for Collector<'_> {
     fn multiply(&mut self, part: Part<'_>, y: &mut [f64]) {
         let Part { group, vectors, first_draw, order, .. } = part;
-        collect(self.nominal, group, vectors, self.ranges, &mut self.digits, self.scratch);
+        match &self.nominal.spread {
+            None => collect(self.nominal, group, vectors, self.ranges, &mut self.digits, self.scratch),
+            Some(spread) => {
+                let mut buffers = std::mem::take(&mut self.scratch.spread);
+                let driven = spread.vectors(vectors, &mut buffers);
+                collect(self.nominal, group, driven, self.ranges, &mut self.digits, self.scratch);
+                self.scratch.spread = buffers;
+            }
+        }
         multiply(self.exact, group, vectors, first_draw, None, (y, order), self.scratch);
     }
 }

@@ -15,6 +15,8 @@ pub enum Cause {
     Ageing,
     /// Cells are stuck.
     Faults,
+    /// The current of cells is not proportional to their voltage.
+    CurrentLaw,
     /// Word lines, bit lines, drivers and sense inputs have resistance.
     Wires,
     /// Cells differ from read to read.
@@ -29,12 +31,13 @@ pub enum Cause {
 
 impl Cause {
     /// All causes, from the cell to the code.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::OnOffRatio,
         Self::Variation,
         Self::Programming,
         Self::Ageing,
         Self::Faults,
+        Self::CurrentLaw,
         Self::Wires,
         Self::Read,
         Self::Converter,
@@ -50,6 +53,7 @@ impl Cause {
             Self::Programming => "programming",
             Self::Ageing => "ageing",
             Self::Faults => "faults",
+            Self::CurrentLaw => "current_law",
             Self::Wires => "wires",
             Self::Read => "read",
             Self::Converter => "converter",
@@ -66,6 +70,7 @@ impl Cause {
             Self::Programming => "a write does not hit its target ([device], [write])",
             Self::Ageing => "cells drift and relax until they are read ([device], [conditions])",
             Self::Faults => "cells are stuck ([fault])",
+            Self::CurrentLaw => "the current of cells is not proportional to their voltage ([device] law)",
             Self::Wires => "lines, drivers and sense inputs have resistance ([wires])",
             Self::Read => "cells differ from read to read ([device] read noise)",
             Self::Converter => "converters add noise (adc.sigma_lsb)",

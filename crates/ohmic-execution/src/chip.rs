@@ -4,10 +4,12 @@ use crate::Error;
 use crate::activity::{Activity, Events};
 use crate::causes::{Cause, Causes};
 use crate::design::{Design, LayerDesign};
-use crate::effective::{effective, effective_variance, width};
-use crate::fix::{Periphery, Seen, program};
+use crate::effective::{effective, width};
+use crate::fix::{Periphery, Seen};
+use crate::nonlinear::{Driven, layer_program};
 use crate::program::{Grid, LayerProgram};
 use crate::wires::{BlockCells, LayerWires, bit_lines};
+use ohmic_hardware::dac::InputSlice;
 use ohmic_hardware::{DummyColumn, Encoded, Hardware, Held, Patch, Writing, Written};
 use ohmic_mapping::{Block, LayerPlan};
 use ohmic_network::LayerId;
@@ -99,7 +101,7 @@ impl ProgrammedLayer {
                 || wires.clone(),
                 |wires, (block, encoded)| {
                     let chip = Instance { design, noise, causes };
-                    program_block(chip, id, plan, block, encoded, wires)
+                    program_block(chip, (id, &layer.slices), plan, block, encoded, wires)
                 },
             )
             .collect();
@@ -263,6 +265,7 @@ fn chip_layer(
             layer.converting(causes, plan.rows_per_read.min(plan.k), design.base_level(), &mut periphery);
         &converting
     };
+    let driven = Driven::of(design.hardware, &layer.slices).filter(|_| causes.has(Cause::CurrentLaw));
     let quiet = periphery.sigma_lsb <= 0.0 && seen.iter().all(|seen| seen.variance.as_slice().is_empty());
     let lossless = quiet
         && shortcuts == Shortcuts::Taken
@@ -273,7 +276,7 @@ fn chip_layer(
             .zip(seen)
             .all(|((block, encoded), seen)| is_lossless(plan, block, encoded, layer, seen));
     ChipLayer {
-        program: (!lossless).then(|| program(layer, plan, periphery, seen)),
+        program: (!lossless).then(|| layer_program(driven.as_ref(), layer, plan, periphery, seen)),
         row_conductance: cells.row_conductance.clone(),
         quiet: quiet && cells.on_target,
     }
@@ -366,7 +369,7 @@ struct Instance<'a> {
 /// of them is what wires leave.
 fn program_block(
     chip: Instance<'_>,
-    id: LayerId,
+    (id, slices): (LayerId, &[InputSlice]),
     plan: &LayerPlan,
     block: &Block,
     encoded: &Encoded,
@@ -385,6 +388,10 @@ fn program_block(
     let mut on_target = true;
     let mut row_conductance = vec![0f64; rows];
     let mut written = Written::default();
+    let driven = Driven::of(hardware, slices).filter(|_| causes.has(Cause::CurrentLaw));
+    // the conductance that takes the energy of a read
+    let v_read = hardware.crossbar().v_read_volt;
+    let at_read = |g: f64| driven.as_ref().map_or(g, |d| d.law.chord_siemens(v_read, g));
     let mut program_plane = |plane: &Mat<u16>, (first_col, col_stride)| -> Result<_, Error> {
         let targets: Vec<f32> =
             plane.as_slice().iter().map(|&l| (window.g_min_siemens + f64::from(l) * step) as f32).collect();
@@ -411,7 +418,7 @@ fn program_block(
         first += g.len() as u32;
         on_target &= g.iter().zip(&targets).all(|(g, target)| g.to_bits() == target.to_bits());
         for (sum, g) in row_conductance.iter_mut().zip(g.chunks_exact(plane.cols())) {
-            *sum += g.iter().map(|&g| f64::from(g)).sum::<f64>();
+            *sum += g.iter().map(|&g| at_read(f64::from(g))).sum::<f64>();
         }
         let levels = g
             .iter()
@@ -449,25 +456,10 @@ fn program_block(
         None
     };
     let (dummy, dummy_variance) = dummy.unzip();
-    let mut levels = BlockCells { planes: levels, dummy };
-    let mut variance = BlockCells { planes: variance, dummy: dummy_variance.flatten() };
-    wires.act(plan, block, encoded, (step, base), &mut levels, &mut variance)?;
-    let outputs = block.outputs.len();
     let left_in = if causes.has(Cause::OnOffRatio) { base } else { 0.0 };
-    let seen = Seen {
-        levels: effective(
-            encoded,
-            outputs,
-            &levels.planes,
-            levels.dummy.as_ref().map(Mat::as_slice),
-            left_in,
-        ),
-        variance: if read_noise.is_some() {
-            let dummy = variance.dummy.as_ref().map(Mat::as_slice);
-            effective_variance(encoded, outputs, &variance.planes, dummy)
-        } else {
-            Mat::default()
-        },
-    };
+    let levels = BlockCells { planes: levels, dummy };
+    let variance = BlockCells { planes: variance, dummy: dummy_variance.flatten() };
+    let seen =
+        wires.seen(plan, block, encoded, (step, base, left_in), driven.as_ref(), (levels, variance))?;
     Ok(Programmed { seen, on_target, row_conductance, written })
 }

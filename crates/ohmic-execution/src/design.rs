@@ -269,6 +269,19 @@ impl EncodedNetwork {
 }
 
 impl LayerDesign {
+    /// The same layer driven in other steps, as a program is made from: neither its exact form nor what inputs
+    /// draw from the array.
+    pub(crate) fn with_steps(&self, slices: Vec<InputSlice>, unsigned: bool) -> Self {
+        let shared = EncodedLayer {
+            encoded: self.encoded.clone(),
+            slices,
+            unsigned,
+            exact: LayerProgram::empty(),
+            squares: Squares { slices: Vec::new(), low: 0, table: Vec::new() },
+        };
+        Self { shared: Arc::new(shared), ..self.clone() }
+    }
+
     /// A layer whose readouts are converted with these grids.
     pub(crate) fn new(shared: Arc<EncodedLayer>, grids: Vec<Grid>) -> Self {
         Self { shared, grids }

@@ -171,6 +171,7 @@ pub(crate) fn program(
         ranges,
         fraction_bits,
         sigma_lsb,
+        spread: None,
     }
 }
 
@@ -420,5 +421,6 @@ pub(crate) fn exact_program(layer: &QuantizedMvm) -> LayerProgram {
         ranges: vec![None],
         fraction_bits: 0,
         sigma_lsb: 0.0,
+        spread: None,
     }
 }

@@ -18,6 +18,7 @@ mod design;
 mod effective;
 mod error;
 mod fix;
+mod nonlinear;
 mod predict;
 mod program;
 mod read;

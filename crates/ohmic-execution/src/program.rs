@@ -5,11 +5,13 @@
 //! integers, so the order of additions, threads, batches and SIMD width cannot change a bit
 //! (`docs/physics`, fixed-point analog sums).
 
+use crate::nonlinear::Spread;
 use ohmic_hardware::dac::{InputSlice, Part, Skipping};
-use ohmic_numerics::kernel::engine::{Block, Layout, Slice, Variance};
+use ohmic_numerics::kernel::engine::{Block, Engine, Layout, Slice, Variance};
 use ohmic_numerics::kernel::{Digit, DigitPart, PackedI16};
 use ohmic_numerics::{Mat, Uniform};
 use std::ops::Range;
+use std::sync::Arc;
 
 /// One conversion a read and column: where its sums stand and what its codes are worth.
 #[derive(Clone, Debug)]
@@ -134,6 +136,8 @@ pub(crate) struct LayerProgram {
     pub(crate) fraction_bits: i32,
     /// Input-referred converter noise, in steps of its grid.
     pub(crate) sigma_lsb: f32,
+    /// How inputs are spread before they are read, if cells are not linear and digits have several bits.
+    pub(crate) spread: Option<Arc<Spread>>,
 }
 
 /// An input slice as the kernels take it.
@@ -148,6 +152,22 @@ pub(crate) fn kernel_slice(slice: &InputSlice) -> Slice {
 }
 
 impl LayerProgram {
+    /// A program of no block.
+    pub(crate) fn empty() -> Self {
+        Self {
+            slices: Vec::new(),
+            digits: Vec::new(),
+            layout: Layout::new(Engine::Plain, &[]),
+            skipping: Skipping::None,
+            blocks: Vec::new(),
+            stacks: Vec::new(),
+            ranges: Vec::new(),
+            fraction_bits: 0,
+            sigma_lsb: 0.0,
+            spread: None,
+        }
+    }
+
     /// The blocks of a stack.
     pub(crate) fn stacked<'a>(&'a self, stack: &'a [usize]) -> impl Iterator<Item = &'a BlockProgram> {
         stack.iter().map(|&i| &self.blocks[i])

@@ -1,5 +1,6 @@
 //! Reading a layer: many input vectors through its crossbars.
 
+use crate::nonlinear::SpreadVectors;
 use crate::program::{BlockProgram, Cells, LayerProgram, Occupied};
 use crate::wide;
 use ohmic_hardware::Skipping;
@@ -16,6 +17,7 @@ pub(crate) struct Scratch {
     workspace: Workspace,
     issued: Vec<u64>,
     worth: Vec<f64>,
+    pub(crate) spread: SpreadVectors,
     pub(crate) sums: Vec<i32>,
     pub(crate) offsets: Vec<u32>,
 }
@@ -53,7 +55,17 @@ pub(crate) fn multiply(
         let n = tile.min(count - first);
         let part = vectors.part(first, n);
         let answer = Answer { y: &mut *y, order, first };
-        clips += multiply_tile(program, group, part, first_draw + first as u32, noise, answer, scratch);
+        let first_draw = first_draw + first as u32;
+        clips += match &program.spread {
+            None => multiply_tile(program, group, (part, part), first_draw, noise, answer, scratch),
+            Some(spread) => {
+                let mut buffers = std::mem::take(&mut scratch.spread);
+                let driven = spread.vectors(part, &mut buffers);
+                let clips = multiply_tile(program, group, (driven, part), first_draw, noise, answer, scratch);
+                scratch.spread = buffers;
+                clips
+            }
+        };
     }
     clips
 }
@@ -73,10 +85,11 @@ fn tile(program: &LayerProgram, noisy: bool) -> usize {
     if most >= 64 { most / 64 * 64 } else { most / 16 * 16 }
 }
 
+/// `vectors` is what rows are driven with, `inputs` what the layer was given: the same unless rows are spread.
 fn multiply_tile(
     program: &LayerProgram,
     group: usize,
-    vectors: Vectors<'_>,
+    (vectors, inputs): (Vectors<'_>, Vectors<'_>),
     first_draw: u32,
     noise: Option<(&Noise, u32)>,
     mut answer: Answer<'_>,
@@ -94,7 +107,7 @@ fn multiply_tile(
     for stack in program.stacks.iter().filter(|stack| program.blocks[stack[0]].group == group) {
         let bottom = &program.blocks[stack[0]];
         for block in program.stacked(stack) {
-            add_input_sums(block, vectors, &mut answer);
+            add_input_sums(program, block, inputs, &mut answer);
         }
         let (Cells::Engine(engine), Some(digits)) = (&bottom.cells, cut) else {
             let stack: Vec<&BlockProgram> = program.stacked(stack).collect();
@@ -211,12 +224,19 @@ fn weigh(
 }
 
 /// What the encoding asks to be added for every unit of input.
-fn add_input_sums(block: &BlockProgram, vectors: Vectors<'_>, answer: &mut Answer<'_>) {
+fn add_input_sums(
+    program: &LayerProgram,
+    block: &BlockProgram,
+    vectors: Vectors<'_>,
+    answer: &mut Answer<'_>,
+) {
     if block.input_sum_scale.is_empty() {
         return;
     }
+    let spread = program.spread.as_ref().map_or(1, |s| s.rows);
+    let rows = block.first_row / spread..(block.first_row + block.rows) / spread;
     for vector in 0..vectors.count() {
-        let sum = vectors.sum(vector, block.first_row..block.first_row + block.rows);
+        let sum = vectors.sum(vector, rows.clone());
         for (output, &scale) in block.outputs.clone().zip(&block.input_sum_scale) {
             *answer.at(output, vector) += (scale * sum) as f64;
         }

@@ -7,11 +7,16 @@
 //! they have neither word nor bit lines in common.
 
 use crate::Error;
+use crate::effective::{effective, effective_variance};
+use crate::fix::Seen;
+use crate::nonlinear::{Driven, interleaved};
 use ohmic_hardware::wires::{Method, UndrivenRows, Wires};
 use ohmic_hardware::{Encoded, Hardware};
 use ohmic_mapping::{Block, LayerPlan};
 use ohmic_numerics::Mat;
-use ohmic_numerics::wires::{Lines, Solver, Undriven, approximate};
+use ohmic_numerics::wires::{
+    Drive, Lines, NewtonOptions, NonlinearSolver, Solver, Undriven, approximate, chords,
+};
 
 /// The wires of one layer's blocks; clones share what was worked out for each size, so that each thread can
 /// have its own.
@@ -19,7 +24,7 @@ use ohmic_numerics::wires::{Lines, Solver, Undriven, approximate};
 pub(crate) struct LayerWires {
     wires: Option<Wires>,
     /// What blocks look like that differ, and the solver of those that are solved exactly.
-    kinds: Vec<(Shape, Option<Solver>)>,
+    kinds: Vec<(Shape, Option<Solver>, Option<NonlinearSolver>)>,
     /// Which of them each block is.
     of_block: Vec<usize>,
 }
@@ -33,7 +38,7 @@ struct Shape {
 }
 
 /// The cells of one block as they are programmed, in levels above level 0, or variances in levels squared.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct BlockCells {
     /// One a plane of the encoding.
     pub(crate) planes: Vec<Mat<f64>>,
@@ -67,7 +72,7 @@ impl LayerWires {
             };
             let lines = wires.seen_from(rows, columns, hardware.crossbar());
             let shape = Shape { rows: block.rows.len(), columns: block.columns, lines, undriven };
-            let known = all.kinds.iter().position(|(s, _)| *s == shape);
+            let known = all.kinds.iter().position(|(s, ..)| *s == shape);
             all.of_block.push(match known {
                 Some(kind) => kind,
                 None => {
@@ -78,12 +83,118 @@ impl LayerWires {
                         ),
                         Method::Approximate(_) => None,
                     };
-                    all.kinds.push((shape, solver));
+                    let nonlinear = match hardware.device().current_law() {
+                        Some(_) => Some(
+                            NonlinearSolver::new(shape.rows, shape.columns, &shape.lines)
+                                .map_err(|source| error(plan, block, source))?,
+                        ),
+                        None => None,
+                    };
+                    all.kinds.push((shape, solver, nonlinear));
                     all.kinds.len() - 1
                 }
             });
         }
         Ok(all)
+    }
+
+    /// What the converters of a block see of its cells, given in levels and variances: through their law, for each
+    /// digit that rows are driven with, and over these wires; `left_in` is what level 0 leaves in sums where
+    /// nothing takes it off.
+    ///
+    /// # Errors
+    /// Wires cannot be computed.
+    pub(crate) fn seen(
+        &mut self,
+        plan: &LayerPlan,
+        block: &Block,
+        encoded: &Encoded,
+        (step, base, left_in): (f64, f64, f64),
+        driven: Option<&Driven<'_>>,
+        (mut levels, mut variance): (BlockCells, BlockCells),
+    ) -> Result<Seen, Error> {
+        let outputs = block.outputs.len();
+        let seen = |levels: &BlockCells, variance: &BlockCells| Seen {
+            levels: effective(
+                encoded,
+                outputs,
+                &levels.planes,
+                levels.dummy.as_ref().map(Mat::as_slice),
+                base,
+            ),
+            variance: if variance.planes.is_empty() {
+                Mat::default()
+            } else {
+                let dummy = variance.dummy.as_ref().map(Mat::as_slice);
+                effective_variance(encoded, outputs, &variance.planes, dummy)
+            },
+        };
+        let Some(driven) = driven else {
+            self.act(plan, block, encoded, (step, base), &mut levels, &mut variance)?;
+            return Ok(seen(&levels, &variance));
+        };
+        let mut matrices = Vec::with_capacity(driven.digits().len());
+        for &digit in driven.digits() {
+            let (mut levels, mut variance) = (levels.clone(), variance.clone());
+            let cells = (&mut levels, &mut variance);
+            if self.wires.is_some() {
+                self.act_at(plan, block, encoded, (step, base), (driven, digit), cells)?;
+            } else {
+                bend(encoded, outputs, (step, base), (driven, digit), cells);
+            }
+            matrices.push(seen(&levels, &variance));
+        }
+        Ok(interleaved(driven.digits(), matrices))
+    }
+
+    /// As [`Self::act`] for cells that are not linear, at the operating point of each fragment that has all its
+    /// rows driven with one digit: the linear array that has the same currents there.
+    fn act_at(
+        &mut self,
+        plan: &LayerPlan,
+        block: &Block,
+        encoded: &Encoded,
+        (step, base): (f64, f64),
+        (driven, digit): (&Driven<'_>, i32),
+        (levels, variance): (&mut BlockCells, &mut BlockCells),
+    ) -> Result<(), Error> {
+        let columns = columns(encoded, block.outputs.len(), levels.dummy.is_some());
+        assert_eq!(columns.len(), block.columns, "columns of a block as they were planned");
+        let (shape, Some(linear), Some(nonlinear)) = &mut self.kinds[self.of_block[block.id.0 as usize]]
+        else {
+            unreachable!("cells that are not linear have exact wires and a solver");
+        };
+        let cells = Mat::from_fn(shape.rows, columns.len(), |row, at| {
+            ((levels.at(columns[at], row) + base) * step).max(0.0)
+        });
+        let undriven = match &shape.undriven {
+            Undriven::Grounded => Drive::Volt(0.0),
+            Undriven::Floating(_) => Drive::Floating,
+        };
+        let law = |volt: f64, siemens: f64| driven.current(volt, siemens);
+        let failed = |source| error(plan, block, source);
+        for fragment in &plan.fragments[plan.fragments_of(block)] {
+            let rows = fragment.start - block.rows.start..fragment.end - block.rows.start;
+            let drives: Vec<Drive> = (0..shape.rows)
+                .map(|row| if rows.contains(&row) { Drive::Volt(driven.volt(digit)) } else { undriven })
+                .collect();
+            let point =
+                nonlinear.solve(cells.view(), &law, &drives, NewtonOptions::default()).map_err(failed)?;
+            let chord = chords(cells.view(), &law, point.cell_volt.view());
+            let seen = linear.effective(chord.view()).map_err(failed)?;
+            for row in rows {
+                for (at, &column) in columns.iter().enumerate() {
+                    let (g, chord, seen) = (cells[(row, at)], chord[(row, at)], seen[(row, at)]);
+                    *levels.at_mut(column, row) = seen / step - base;
+                    if variance.has(column) {
+                        let bent = if g > 0.0 { chord / g } else { 1.0 };
+                        let passed = bent * if chord > seen { seen / chord } else { 1.0 };
+                        *variance.at_mut(column, row) *= passed * passed;
+                    }
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Turns the levels of a block's cells into those that its bit lines see, and variances of reads with them;
@@ -106,7 +217,7 @@ impl LayerWires {
         let Some(wires) = self.wires else { return Ok(()) };
         let columns = columns(encoded, block.outputs.len(), levels.dummy.is_some());
         assert_eq!(columns.len(), block.columns, "columns of a block as they were planned");
-        let (shape, solver) = &mut self.kinds[self.of_block[block.id.0 as usize]];
+        let (shape, solver, _) = &mut self.kinds[self.of_block[block.id.0 as usize]];
         let cells = Mat::from_fn(shape.rows, columns.len(), |row, at| {
             // rounding may leave a cell at nothing just below it
             ((levels.at(columns[at], row) + base) * step).max(0.0)
@@ -130,6 +241,26 @@ impl LayerWires {
             }
         }
         Ok(())
+    }
+}
+
+/// Turns the levels of a block's cells into those of linear cells that have the same current at a digit's
+/// voltage; the noise of a cell stays the same fraction of its current.
+fn bend(
+    encoded: &Encoded,
+    outputs: usize,
+    (step, base): (f64, f64),
+    (driven, digit): (&Driven<'_>, i32),
+    (levels, variance): (&mut BlockCells, &mut BlockCells),
+) {
+    for column in columns(encoded, outputs, levels.dummy.is_some()) {
+        for row in 0..encoded.planes[0].rows() {
+            let (level, factor) = driven.level(digit, levels.at(column, row), (step, base));
+            *levels.at_mut(column, row) = level;
+            if variance.has(column) {
+                *variance.at_mut(column, row) *= factor * factor;
+            }
+        }
     }
 }
 

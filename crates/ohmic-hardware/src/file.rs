@@ -150,6 +150,7 @@ fn checked(document: &Document) -> Result<Hardware, Error> {
     check_widths(&places, &hardware)?;
     check_columns(&places, &hardware)?;
     check_adc(&places, &hardware)?;
+    check_law(&places, &hardware)?;
     hardware.device.holds(&hardware.conditions).map_err(|outside| {
         places.invalid(
             outside.key,
@@ -368,6 +369,42 @@ fn check_adc(places: &Places<'_>, hw: &Hardware) -> Result<(), Error> {
              to sweep bits over designs"
         ),
     ))
+}
+
+/// Most bits of an input driver for cells that are not linear: each of its voltages has a matrix of its own.
+const MOST_LAW_BITS: u32 = 8;
+
+fn check_law(places: &Places<'_>, hw: &Hardware) -> Result<(), Error> {
+    let Some(law) = hw.device.current_law() else { return Ok(()) };
+    let device = |label: String| [("device.kind", label)];
+    let (read, most) = (hw.crossbar.v_read_volt, law.v_max_volt());
+    if read > most {
+        return Err(places.invalid(
+            "crossbar.v_read",
+            format!("{read} V is outside of what the law of the cells covers"),
+            &device(format!("its current law holds up to {most} V")),
+            format!("read at {most} V or less, or set device.current_law = \"linear\""),
+        ));
+    }
+    let bits = hw.dac.bits();
+    if bits > MOST_LAW_BITS {
+        return Err(places.invalid(
+            "dac.bits",
+            format!("{bits} bits are 2^{bits} - 1 voltages, and each takes a matrix of its own"),
+            &device("the current of its cells is not proportional to their voltage".to_owned()),
+            format!("at most {MOST_LAW_BITS} bits in one step, or device.current_law = \"linear\""),
+        ));
+    }
+    let wires = hw.wires.wires();
+    if wires.is_some_and(|w| matches!(w.method, wires::Method::Approximate(_))) {
+        return Err(places.invalid(
+            "wires.kind",
+            "the approximate method knows linear cells only".to_owned(),
+            &device("the current of its cells is not proportional to their voltage".to_owned()),
+            "set wires.kind = \"exact\", or device.current_law = \"linear\"".to_owned(),
+        ));
+    }
+    Ok(())
 }
 
 fn components(root: &Section<'_>, places: &Places<'_>, hw: &Hardware) -> Result<Vec<Component>, Error> {

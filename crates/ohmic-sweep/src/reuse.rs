@@ -36,8 +36,14 @@ impl StageKeys {
         let nominal = without(hardware.resolved(), &[BEHIND, NOMINAL].concat());
         // of the device, nominal cells have the window
         let window = hardware.device().window();
+        let encoding = format!("{same_integers}\n{nominal}");
+        if hardware.device().current_law().is_some() {
+            // nominal cells have a law too, and cells a matrix for each voltage that inputs are driven with
+            let all = format!("{same_integers}\n{}", without(hardware.resolved(), BEHIND));
+            return Self { encoding, calibration: all.clone(), cells: all, weights: weights.to_vec() };
+        }
         Self {
-            encoding: format!("{same_integers}\n{nominal}"),
+            encoding,
             calibration: format!("{same_integers}\n{window:?}\n{nominal}"),
             cells: without(hardware.resolved(), &[BEHIND, INPUTS].concat()),
             weights: weights.to_vec(),

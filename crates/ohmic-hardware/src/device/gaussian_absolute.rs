@@ -1,8 +1,9 @@
 //! A cell whose programming error has the same size at every conductance.
 
+use super::law::{CURRENT_LAW, GenericLaw, LAW_AT, LAW_VOLT};
 use super::{
-    DeviceModel, G_MAX, G_MIN, GaussianRead, ON_OFF_RATIO, Patch, READ_SIGMA_FRACTION, READ_SIGMA_REL,
-    ReadNoise, Window, read_read_noise, read_window,
+    CurrentLaw, DeviceModel, G_MAX, G_MIN, GaussianRead, ON_OFF_RATIO, Patch, READ_SIGMA_FRACTION,
+    READ_SIGMA_REL, ReadNoise, Window, read_read_noise, read_window,
 };
 use ohmic_config::{Dimension, KeyDoc, Kind};
 use ohmic_numerics::Purpose;
@@ -27,14 +28,30 @@ pub(super) const KIND: Kind<dyn DeviceModel> = Kind {
     summary: "programming error is Gaussian with the same sigma at every conductance",
     example: "g_min = \"1 uS\"\ng_max = \"25 uS\"\nsigma_fraction = 0.05\nread_sigma_fraction = 0.01",
     quiet: Some("g_min = \"1 uS\"\ng_max = \"25 uS\"\nsigma_fraction = 0.0"),
-    keys: &[G_MAX, G_MIN, ON_OFF_RATIO, SIGMA_FRACTION, SIGMA, READ_SIGMA_FRACTION, READ_SIGMA_REL],
+    keys: &[
+        G_MAX,
+        G_MIN,
+        ON_OFF_RATIO,
+        SIGMA_FRACTION,
+        SIGMA,
+        READ_SIGMA_FRACTION,
+        READ_SIGMA_REL,
+        CURRENT_LAW,
+        LAW_VOLT,
+        LAW_AT,
+    ],
     build: |s| {
         let window = read_window(s)?;
         s.exactly_one(&[&SIGMA_FRACTION, &SIGMA])?;
         let range = window.g_max_siemens - window.g_min_siemens;
         let fraction = s.number_if(&SIGMA_FRACTION)?.map(|f| f * range);
         let sigma_siemens = s.quantity_if(&SIGMA)?.or(fraction).unwrap_or(0.0) as f32;
-        Ok(Box::new(GaussianAbsolute { window, sigma_siemens, read: read_read_noise(s, window)? }))
+        Ok(Box::new(GaussianAbsolute {
+            window,
+            sigma_siemens,
+            read: read_read_noise(s, window)?,
+            law: GenericLaw::read(s)?,
+        }))
     },
 };
 
@@ -49,6 +66,7 @@ struct GaussianAbsolute {
     window: Window,
     sigma_siemens: f32,
     read: Option<GaussianRead>,
+    law: Option<GenericLaw>,
 }
 
 impl DeviceModel for GaussianAbsolute {
@@ -66,5 +84,9 @@ impl DeviceModel for GaussianAbsolute {
 
     fn read_noise(&self) -> Option<&dyn ReadNoise> {
         self.read.as_ref().map(|r| r as &dyn ReadNoise)
+    }
+
+    fn current_law(&self) -> Option<&dyn CurrentLaw> {
+        self.law.as_ref().map(|l| l as &dyn CurrentLaw)
     }
 }

@@ -1,8 +1,9 @@
 //! A cell whose programmed conductance is lognormal about its target.
 
+use super::law::{CURRENT_LAW, GenericLaw, LAW_AT, LAW_VOLT};
 use super::{
-    DeviceModel, G_MAX, G_MIN, GaussianRead, ON_OFF_RATIO, Patch, READ_SIGMA_FRACTION, READ_SIGMA_REL,
-    ReadNoise, Window, read_read_noise, read_window,
+    CurrentLaw, DeviceModel, G_MAX, G_MIN, GaussianRead, ON_OFF_RATIO, Patch, READ_SIGMA_FRACTION,
+    READ_SIGMA_REL, ReadNoise, Window, read_read_noise, read_window,
 };
 use ohmic_config::{KeyDoc, Kind};
 use ohmic_numerics::Purpose;
@@ -22,11 +23,26 @@ pub(super) const KIND: Kind<dyn DeviceModel> = Kind {
     summary: "programmed conductance is lognormal about its target",
     example: "g_min = \"1 uS\"\ng_max = \"25 uS\"\nsigma_ln = 0.05\nread_sigma_rel = 0.01",
     quiet: Some("g_min = \"1 uS\"\ng_max = \"25 uS\"\nsigma_ln = 0.0"),
-    keys: &[G_MAX, G_MIN, ON_OFF_RATIO, SIGMA_LN, READ_SIGMA_FRACTION, READ_SIGMA_REL],
+    keys: &[
+        G_MAX,
+        G_MIN,
+        ON_OFF_RATIO,
+        SIGMA_LN,
+        READ_SIGMA_FRACTION,
+        READ_SIGMA_REL,
+        CURRENT_LAW,
+        LAW_VOLT,
+        LAW_AT,
+    ],
     build: |s| {
         let window = read_window(s)?;
         let sigma_ln = s.number(&SIGMA_LN)? as f32;
-        Ok(Box::new(LogNormal { window, sigma_ln, read: read_read_noise(s, window)? }))
+        Ok(Box::new(LogNormal {
+            window,
+            sigma_ln,
+            read: read_read_noise(s, window)?,
+            law: GenericLaw::read(s)?,
+        }))
     },
 };
 
@@ -43,6 +59,7 @@ struct LogNormal {
     window: Window,
     sigma_ln: f32,
     read: Option<GaussianRead>,
+    law: Option<GenericLaw>,
 }
 
 impl DeviceModel for LogNormal {
@@ -60,6 +77,10 @@ impl DeviceModel for LogNormal {
 
     fn read_noise(&self) -> Option<&dyn ReadNoise> {
         self.read.as_ref().map(|r| r as &dyn ReadNoise)
+    }
+
+    fn current_law(&self) -> Option<&dyn CurrentLaw> {
+        self.law.as_ref().map(|l| l as &dyn CurrentLaw)
     }
 }
 

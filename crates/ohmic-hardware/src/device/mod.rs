@@ -6,6 +6,7 @@
 mod gaussian_absolute;
 mod gaussian_proportional;
 mod ideal;
+mod law;
 mod lognormal;
 
 use crate::component::OutsideValidity;
@@ -150,10 +151,25 @@ pub trait ReadNoise: Debug + Send + Sync {
     fn sigma_siemens(&self, cell: Held, conditions: &Conditions) -> f32;
 }
 
-/// The current of a cell that is not linear.
+/// The current of a cell that is not linear: 0 at 0 V, and never less at more voltage.
 pub trait CurrentLaw: Debug + Send + Sync {
-    /// Current in ampere at `v_volt` across a cell of small-signal conductance `g_siemens`.
+    /// Current in ampere at `v_volt` across a cell that was programmed to `g_siemens`.
     fn current_ampere(&self, v_volt: f64, g_siemens: f64) -> f64;
+
+    /// Current over voltage, in siemens; the slope at 0 V.
+    fn chord_siemens(&self, v_volt: f64, g_siemens: f64) -> f64 {
+        if v_volt == 0.0 {
+            self.slope_siemens(0.0, g_siemens)
+        } else {
+            self.current_ampere(v_volt, g_siemens) / v_volt
+        }
+    }
+
+    /// Its derivative by voltage, in siemens; 0 or more.
+    fn slope_siemens(&self, v_volt: f64, g_siemens: f64) -> f64;
+
+    /// The largest voltage across a cell, of either sign, that the law holds for.
+    fn v_max_volt(&self) -> f64;
 }
 
 pub(crate) const G_MAX: KeyDoc =
