@@ -121,9 +121,10 @@ const LOGNORMAL: &str = "kind = \"lognormal\"\ng_max = \"40 uS\"\ng_min = \"1 uS
 const SINH: &str = "current_law = \"sinh\"\nlaw_volt = \"0.12 V\"";
 
 fn text(device: &str, encoding: &str, dac: &str, more: &str) -> String {
+    let bits = dac.split("bits = ").nth(1).and_then(|b| b.lines().next()).unwrap();
     format!(
         "[device]\n{device}\n[encoding]\n{encoding}\n[dac]\n{dac}\n{ADC}[component.dac]\nkind = \"priced\"\nper = \"row\"\n\
-         area = \"1 um2\"\nevents = {{ row_drive = \"1 pJ\" }}\nsource = \"test\"\n\
+         area = \"1 um2\"\nevents = {{ row_drive = \"1 pJ\" }}\nfor_dac_bits = {bits}\nsource = \"test\"\n\
          [precision]\nweight_bits = 8\ninput_bits = 4\n\
          [crossbar]\nrows = 12\ncols = 12\nrows_per_read = 6\nv_read = \"0.3 V\"\n{more}"
     )
@@ -226,7 +227,7 @@ fn on_wires_the_full_read_is_exact_and_others_are_near() {
     let device = format!("{LOGNORMAL}\n{SINH}");
     let ones = Case { x: Tensor::new(1, Shape(vec![K]), vec![1.0; K]), ..case(Inputs::Rectified) };
     let any = case(Inputs::Rectified);
-    for (ohm, near) in [(20.0, 0.002), (100.0, 0.02)] {
+    for (ohm, near) in [(5.0, 0.005), (20.0, 0.02), (100.0, 0.1)] {
         let hw = hardware(&text(&device, DIFFERENTIAL, dac, &wires(ohm)));
         let (got, want, _) = run(&ones, &hw);
         assert!(off(&got, &want) < 1e-3, "all rows: {}", off(&got, &want));

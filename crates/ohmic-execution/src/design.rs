@@ -184,6 +184,7 @@ impl<'a> Design<'a> {
             Cause::OnOffRatio => self.base_level() > 0.0,
             Cause::Variation => !hardware.variation().is_none(),
             Cause::Faults => !hardware.faults().is_none(),
+            Cause::CurrentLaw => hardware.device().current_law().is_some(),
             Cause::Wires => hardware.wires().wires().is_some(),
             Cause::Read => hardware.device().read_noise().is_some(),
             Cause::Converter => hardware.adc().sigma_lsb() > 0.0,

@@ -120,7 +120,7 @@ impl LayerWires {
                 outputs,
                 &levels.planes,
                 levels.dummy.as_ref().map(Mat::as_slice),
-                base,
+                left_in,
             ),
             variance: if variance.planes.is_empty() {
                 Mat::default()

@@ -39,8 +39,8 @@ pub(super) const KIND: Kind<dyn WireModel> = Kind {
 
 /// Model: linear cells between word and bit lines of equal segments; see `docs/physics/wires.md`.
 ///
-/// Left out: capacitance (the answer is that of a settled read), cells whose current is not proportional to
-/// their voltage, select transistors.
+/// Cells with a law of their own: the matrix of the operating point with all rows of a read driven alike
+/// (`docs/physics/nonlinear.md`). Left out: capacitance (the answer is that of a settled read), select transistors.
 #[derive(Debug)]
 struct Exact(Wires);
 
