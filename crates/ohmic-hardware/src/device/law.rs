@@ -20,7 +20,7 @@ pub(super) const LAW_VOLT: KeyDoc = KeyDoc::quantity(
     "voltage v0 at which the law is far from linear: sinh(1) = 1.18, 1 + 1 = 2 for the cubic law",
 )
 .at_least(1e-3)
-.at_most(1e3)
+.at_most(100.0)
 .optional("only a law that is not linear uses it");
 pub(super) const LAW_AT: KeyDoc = KeyDoc::quantity(
     "law_at",
@@ -28,7 +28,7 @@ pub(super) const LAW_AT: KeyDoc = KeyDoc::quantity(
     "voltage at which conductances are current over voltage: that of the reads of write-verify",
 )
 .at_least(0.0)
-.at_most(1e3)
+.at_most(100.0)
 .optional("0 V: the slope at the origin");
 
 /// How the current of a generic cell follows its voltage.
