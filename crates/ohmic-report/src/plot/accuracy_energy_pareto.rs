@@ -1,29 +1,55 @@
-//! Accuracy over energy per inference, with the settings that no other beats in both.
+//! Accuracy over energy per inference, with the settings that no other beats in both; and the same of predicted
+//! signal-to-noise ratios.
 
 use super::{Plot, Styles, ends, error_bars, needs};
 use crate::chart::{Chart, Figure, Join, LegendEntry, Lines, Series, Spot, YRange};
 use crate::points::Points;
 
-pub(super) const KIND: &dyn Plot = &Pareto;
+pub(super) const KIND: &dyn Plot = &Pareto {
+    name: "accuracy_energy_pareto",
+    summary: "accuracy over energy per inference, and the front of settings that no other beats in both",
+    title: "Accuracy versus energy",
+    what: "accuracy",
+    column: "accuracy",
+    range: YRange::Fraction,
+};
+
+/// What a sweep with `fidelity = "predict"` or `"both"` looks at.
+pub(super) const PREDICTED: &dyn Plot = &Pareto {
+    name: "predicted_snr_energy_pareto",
+    summary: "predicted ratio of the worst layer over energy per inference, and the front of what chips are run on",
+    title: "Predicted signal-to-noise ratio versus energy",
+    what: "predicted ratio",
+    column: "predicted_snr_db",
+    range: YRange::Linear,
+};
 
 #[derive(Debug)]
-struct Pareto;
+struct Pareto {
+    name: &'static str,
+    summary: &'static str,
+    title: &'static str,
+    what: &'static str,
+    column: &'static str,
+    range: YRange,
+}
 
 impl Plot for Pareto {
     fn name(&self) -> &'static str {
-        "accuracy_energy_pareto"
+        self.name
     }
     fn summary(&self) -> &'static str {
-        "accuracy over energy per inference, and the front of settings that no other beats in both"
+        self.summary
     }
     fn fits(&self, points: &Points) -> Result<(), String> {
-        needs(points, "accuracy")?;
+        needs(points, self.column)?;
         needs(points, "energy_per_inference")?;
         if points.settings.len() < 2 { Err("there is one setting only".to_owned()) } else { Ok(()) }
     }
     fn figures(&self, points: &Points) -> Vec<Figure> {
         let spot = |s: &crate::Setting| {
-            let (e, a) = (points.estimate("energy_per_inference", &[s])?, points.estimate("accuracy", &[s])?);
+            let (e, a) =
+                (points.estimate("energy_per_inference", &[s])?, points.estimate(self.column, &[s])?);
             e.mean.is_finite().then_some(Spot { x: e.mean, y: a.mean, bar: ends(a, true) })
         };
         let mut styles = Styles::over(points, (0..points.axes.len()).collect());
@@ -62,10 +88,11 @@ impl Plot for Pareto {
         let (x_title, x_unit) = points.title("energy_per_inference");
         vec![Figure {
             name: self.name().to_owned(),
-            title: "Accuracy versus energy".to_owned(),
+            title: self.title.to_owned(),
             caption: format!(
-                "Each marker is one setting; the staircase is the best accuracy within an energy, \
+                "Each marker is one setting; the staircase is the best {} within an energy, \
                  given by the {} of {} settings that no other beats in both.{}",
+                self.what,
                 front.len(),
                 all.len(),
                 error_bars(points)
@@ -73,9 +100,13 @@ impl Plot for Pareto {
             chart: Chart::Lines(Lines {
                 x_title,
                 x_unit,
-                y_title: "accuracy".to_owned(),
-                y_unit: points.title("accuracy").1,
-                y_range: YRange::Fraction,
+                y_title: if self.column == "accuracy" {
+                    "accuracy".to_owned()
+                } else {
+                    points.title(self.column).0
+                },
+                y_unit: points.title(self.column).1,
+                y_range: self.range,
                 series,
                 references: Vec::new(),
                 legend,

@@ -26,6 +26,7 @@ pub const KINDS: &[&dyn Plot] = &[
     snr_vs_bits::KIND,
     snr_vs_rows::KIND,
     accuracy_energy_pareto::KIND,
+    accuracy_energy_pareto::PREDICTED,
     encodings_compared::KIND,
     area_breakdown::KIND,
 ];

@@ -216,8 +216,8 @@ fn waterfall(hardware: &str, layers: &[LayerSnr]) -> Chart {
         })
         .collect();
     Chart::Stack(Stack {
-        x_title: format!("layers of the network on {hardware}"),
-        y_title: "signal-to-noise ratio, from quantization alone down to the machine".to_owned(),
+        x_title: format!("layers on {hardware}: from quantization alone (number) down to the machine"),
+        y_title: "signal-to-noise ratio".to_owned(),
         y_unit: "dB".to_owned(),
         categories: layers.iter().map(|l| l.name.clone()).collect(),
         parts,
