@@ -216,7 +216,7 @@ fn waterfall(hardware: &str, layers: &[LayerSnr]) -> Chart {
         })
         .collect();
     Chart::Stack(Stack {
-        x_title: format!("layers on {hardware}: from quantization alone (number) down to the machine"),
+        x_title: format!("layers on {hardware}; number: quantization alone"),
         y_title: "signal-to-noise ratio".to_owned(),
         y_unit: "dB".to_owned(),
         categories: layers.iter().map(|l| l.name.clone()).collect(),
