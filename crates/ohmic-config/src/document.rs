@@ -63,6 +63,9 @@ impl Value {
 /// the same thing.
 pub type Alternatives = &'static [&'static [&'static str]];
 
+/// What a set value's text is called.
+const SET: &str = "--set or sweep axis";
+
 /// A whole text, or several merged ones.
 #[derive(Clone, Debug)]
 pub struct Document {
@@ -116,7 +119,7 @@ impl Document {
     /// The path is not a dotted key, or runs through a value that is not a table.
     pub fn set(&mut self, path: &str, value: &toml::Value, alternatives: Alternatives) -> Result<(), Error> {
         let text = format!("{path} = {value}");
-        let set = Self::parse(SourceText { path: "--set or sweep axis".to_owned(), text })?;
+        let set = Self::parse(SourceText { path: SET.to_owned(), text })?;
         if path.contains(['\n', '\r', '=', '#', '[', '{', '\\']) {
             let message = format!("`{}` is not a key path like `device.sigma_ln`", path.escape_debug());
             return Err(Error::Syntax { place: set.root.place, message, first: None });
@@ -130,6 +133,48 @@ impl Document {
     pub fn get(&self, path: &str) -> Option<&Node> {
         path.split('.').try_fold(&self.root, |node, key| match &node.value {
             Value::Table(entries) => entries.iter().find(|(k, _)| k.name == key).map(|(_, n)| n),
+            _ => None,
+        })
+    }
+
+    /// Reads the file that the text at a dotted path names and puts its content there, so that the document says
+    /// everything itself. A text of several lines is such a content already. A path is relative to the file that
+    /// it stands in; one that was set, to `folder`.
+    ///
+    /// # Errors
+    /// The file cannot be read or is empty.
+    pub fn attach(&mut self, path: &str, folder: &Path) -> Result<(), Error> {
+        let Some(node) = self.get_mut(path) else { return Ok(()) };
+        let Value::Text(name) = &node.value else { return Ok(()) };
+        if name.contains('\n') {
+            return Ok(());
+        }
+        let beside = Path::new(node.place.path()).parent().unwrap_or(Path::new(""));
+        let file = if node.place.path() == SET { folder } else { beside }.join(name);
+        let refused = |problem: String| Error::Invalid {
+            place: node.place.clone(),
+            path: path.to_owned(),
+            problem,
+            also: vec![],
+            help: Some("the path is relative to the file that names it".to_owned()),
+        };
+        let text = std::fs::read_to_string(&file)
+            .map_err(|e| refused(format!("cannot read the table {}: {e}", file.display())))?;
+        let mut text = text.trim_start_matches('\u{feff}').replace("\r\n", "\n");
+        if text.trim().is_empty() {
+            return Err(refused(format!("the table {} is empty", file.display())));
+        }
+        if !text.ends_with('\n') {
+            text.push('\n');
+        }
+        let source = Arc::new(SourceText { path: file.display().to_string(), text: text.clone() });
+        *node = Node { value: Value::Text(text), place: Place::new(source, 0..0) };
+        Ok(())
+    }
+
+    fn get_mut(&mut self, path: &str) -> Option<&mut Node> {
+        path.split('.').try_fold(&mut self.root, |node, key| match &mut node.value {
+            Value::Table(entries) => entries.iter_mut().find(|(k, _)| k.name == key).map(|(_, n)| n),
             _ => None,
         })
     }

@@ -154,6 +154,8 @@ pub enum Unknown {
     Key,
     /// A whole section.
     Section,
+    /// A column of a table.
+    Column,
 }
 
 /// Title, label at the place, and help of an error.
@@ -205,12 +207,14 @@ impl Error {
                 let (title, noun) = match what {
                     Unknown::Section => (format!("unknown section `[{path}]`"), "section"),
                     Unknown::Key => (format!("unknown key `{path}`"), "key"),
+                    Unknown::Column => (format!("unknown column `{path}`"), "column"),
                 };
                 let label = match kind {
                     Some(kind) => format!("the kind `{kind}` has no such {noun}"),
                     None => format!("nothing reads this {noun}"),
                 };
-                at(place, title, &label, Some(did_you_mean(nearest.as_deref(), known, "keys")))
+                let nouns = if *what == Unknown::Column { "columns" } else { "keys" };
+                at(place, title, &label, Some(did_you_mean(nearest.as_deref(), known, nouns)))
             }
             Self::MissingKey { place, path, meaning, example } => at(
                 place,

@@ -29,6 +29,9 @@ pub enum Form {
     Choice(&'static [(&'static str, &'static str)]),
     /// Any text.
     Text,
+    /// The path of a CSV table, relative to the file that names it, or the table itself in a text of several
+    /// lines.
+    File,
     /// A table whose keys are chosen by the writer, or listed in the meaning.
     Table,
 }
@@ -118,6 +121,11 @@ impl KeyDoc {
         Self::new(key, Form::Text, meaning)
     }
 
+    /// A CSV table: its path, or itself.
+    pub const fn file(key: &'static str, meaning: &'static str) -> Self {
+        Self::new(key, Form::File, meaning)
+    }
+
     /// A table.
     pub const fn table(key: &'static str, meaning: &'static str) -> Self {
         Self::new(key, Form::Table, meaning)
@@ -204,6 +212,9 @@ impl KeyDoc {
                 format!("one of {}", names.join(", "))
             }
             Form::Text => "a text in quotes".to_owned(),
+            Form::File => {
+                "the path of a CSV table, or the table itself in a text of several lines".to_owned()
+            }
             Form::Table => "a table".to_owned(),
         }
     }
@@ -227,6 +238,7 @@ impl KeyDoc {
             },
             Form::Choice(names) => format!("\"{}\"", names.first().map_or("", |n| n.0)),
             Form::Text => "\"...\"".to_owned(),
+            Form::File => "\"table.csv\"".to_owned(),
             Form::Table => "{ ... }".to_owned(),
         };
         format!("{} = {value}", self.key)

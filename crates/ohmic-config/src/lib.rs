@@ -3,9 +3,11 @@
 //!
 //! [`Document`] is a text (or several merged ones) whose keys and values know where they stand;
 //! [`Section`] reads it with checks against [`KeyDoc`]s, which also document the keys;
-//! [`family::Kind`] is a member of a family that a section's `kind` picks. Errors show the place in
+//! [`family::Kind`] is a member of a family that a section's `kind` picks; [`Csv`] is a table
+//! whose columns are documented and checked in the same way. Errors show the place in
 //! the text and the way out. Knows no part.
 
+pub mod csv;
 pub mod document;
 mod error;
 pub mod family;
@@ -16,6 +18,7 @@ mod section;
 pub mod span;
 pub mod suggest;
 
+pub use csv::Csv;
 pub use document::Document;
 pub use error::{Error, Unknown};
 pub use family::Kind;

@@ -3,12 +3,14 @@
 //! A section is opened with the keys it may have, so that a mistyped key is found before anything
 //! else; every read then names the [`KeyDoc`] it means and gets its type, unit and range checked.
 
+use crate::csv::Csv;
 use crate::document::{Document, Key, Node, Value};
 use crate::error::{Error, Unknown};
 use crate::key::{Form, KeyDoc, Presence};
 use crate::quantity::{NotAQuantity, Quantity};
-use crate::span::Place;
+use crate::span::{Place, SourceText};
 use crate::suggest::nearest;
+use std::sync::Arc;
 
 /// A table with the keys it may have.
 #[derive(Clone, Debug)]
@@ -46,6 +48,16 @@ impl<'a> Section<'a> {
     pub(crate) fn narrowed(&self, keys: &'static [KeyDoc]) -> Result<Self, Error> {
         let section =
             Self { keys: [crate::family::KIND_KEY].into_iter().chain(keys).collect(), ..self.clone() };
+        section.refuse_unknown()?;
+        Ok(section)
+    }
+
+    /// One of [`Section::named_sections`], which may have these keys only.
+    ///
+    /// # Errors
+    /// Another key is there.
+    pub fn with_keys(&self, keys: &'static [KeyDoc]) -> Result<Self, Error> {
+        let section = Self { keys: keys.iter().collect(), ..self.clone() };
         section.refuse_unknown()?;
         Ok(section)
     }
@@ -344,6 +356,42 @@ impl<'a> Section<'a> {
             Value::Text(t) => Ok(t.clone()),
             _ => Err(self.wrong_type(key, node)),
         }
+    }
+
+    /// A CSV table with these columns: that of the file which the key names, once
+    /// [`Document::attach`](crate::Document::attach) has read it, or the one that stands in the text itself.
+    ///
+    /// # Errors
+    /// Missing, not a text, a path that nothing has read, or anything wrong in the table.
+    pub fn csv(&self, key: &KeyDoc, columns: &'static [KeyDoc]) -> Result<Csv, Error> {
+        let node = self.required(key)?;
+        let Value::Text(text) = &node.value else { return Err(self.wrong_type(key, node)) };
+        if !text.contains('\n') {
+            return Err(Error::Invalid {
+                place: node.place.clone(),
+                path: self.path_of(key.key),
+                problem: format!("there is no table in `{text}`"),
+                also: vec![],
+                help: Some(format!("expected {}: {}", key.wanted(), key.meaning)),
+            });
+        }
+        let source = match node.place.text() == text {
+            true => node.place.source(),
+            // a table inside a text: its own lines are counted
+            false => {
+                let path = format!("{}: {}", node.place.path(), self.path_of(key.key));
+                Arc::new(SourceText { path, text: text.clone() })
+            }
+        };
+        Csv::parse(source, columns)
+    }
+
+    /// A CSV table, if the key is there.
+    ///
+    /// # Errors
+    /// As [`Section::csv`].
+    pub fn csv_if(&self, key: &KeyDoc, columns: &'static [KeyDoc]) -> Result<Option<Csv>, Error> {
+        self.has(key).then(|| self.csv(key, columns)).transpose()
     }
 
     /// Whether the key is there.

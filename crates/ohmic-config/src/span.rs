@@ -40,6 +40,11 @@ impl Place {
         &self.source.text
     }
 
+    /// The text with its name.
+    pub fn source(&self) -> Arc<SourceText> {
+        self.source.clone()
+    }
+
     /// The bytes of the text.
     pub fn span(&self) -> Range<usize> {
         self.start as usize..self.end as usize

@@ -348,6 +348,7 @@ pub(crate) fn hold(
     let mut g = programmed.clone();
     if causes.has(Cause::Ageing) {
         device.age(&mut g, targets, patch, conditions);
+        hardware.rtn().freeze(&mut g, patch);
     }
     if causes.has(Cause::Faults) {
         // a stuck cell holds its value from the beginning and does not age
@@ -377,13 +378,12 @@ fn program_block(
 ) -> Result<Programmed, Error> {
     let Instance { design, noise, causes } = chip;
     let hardware = design.hardware;
-    let (device, window) = (hardware.device(), hardware.device().window());
+    let window = hardware.device().window();
     let step = window.step_siemens(1 << hardware.encoding().cell_bits());
     let base = design.base_level();
     let rows = block.rows.len();
     let site = Site { layer: id.0, block: block.id.0 };
-    let read_noise = device.read_noise().filter(|_| causes.has(Cause::Read));
-    let conditions = hardware.conditions();
+    let noisy_reads = causes.has(Cause::Read) && hardware.reads_scatter();
     let mut first = 0u32;
     let mut on_target = true;
     let mut row_conductance = vec![0f64; rows];
@@ -429,14 +429,14 @@ fn program_block(
                 if g.to_bits() == target.to_bits() { f64::from(level) } else { f64::from(*g) / step - base }
             })
             .collect();
-        let variance = read_noise.map(|r| {
+        let variance = noisy_reads.then(|| {
             let of = |cell: usize| {
                 let held = Held {
                     g_target_siemens: targets[cell],
                     g_programmed_siemens: programmed[cell],
                     g_siemens: g[cell],
                 };
-                (f64::from(r.sigma_siemens(held, conditions)) / step).powi(2)
+                hardware.read_variance(held, cell, &patch, step)
             };
             Mat::from_vec(plane.rows(), plane.cols(), (0..g.len()).map(of).collect())
         });

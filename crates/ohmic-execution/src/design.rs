@@ -186,7 +186,7 @@ impl<'a> Design<'a> {
             Cause::Faults => !hardware.faults().is_none(),
             Cause::CurrentLaw => hardware.device().current_law().is_some(),
             Cause::Wires => hardware.wires().wires().is_some(),
-            Cause::Read => hardware.device().read_noise().is_some(),
+            Cause::Read => hardware.reads_scatter(),
             Cause::Converter => hardware.adc().sigma_lsb() > 0.0,
             Cause::Rounding | Cause::Clipping => self.layers.iter().flatten().any(|l| l.grids[0].is_some()),
             Cause::Programming | Cause::Ageing => true,

@@ -51,7 +51,7 @@ impl CellMoments {
         let step = window.step_siemens(levels as u32);
         let noise = Noise::new(Seed(0x736e_7220));
         let mut all = IN_CELLS.iter().fold(Causes::NONE, |set, &cause| set.and(cause));
-        if hardware.device().read_noise().is_some() {
+        if hardware.reads_scatter() {
             all = all.and(Cause::Read);
         }
         let mut read = vec![0.0; levels];
@@ -69,12 +69,13 @@ impl CellMoments {
                 moments.mean.push(mean);
                 let square = |e: &f64| (e - mean) * (e - mean);
                 moments.variance.push(errors.iter().map(square).sum::<f64>() / CELLS as f64);
-                if let (true, Some(noise)) = (causes.has(Cause::Read), hardware.device().read_noise()) {
-                    let of = |(&g_programmed_siemens, &g_siemens): (&f32, &f32)| {
+                if causes.has(Cause::Read) {
+                    let of = |cell: usize| {
+                        let (g_programmed_siemens, g_siemens) = (programmed[cell], g[cell]);
                         let held = Held { g_target_siemens: target, g_programmed_siemens, g_siemens };
-                        (f64::from(noise.sigma_siemens(held, hardware.conditions())) / step).powi(2)
+                        hardware.read_variance(held, cell, &patch, step)
                     };
-                    *read = programmed.iter().zip(&g).map(of).sum::<f64>() / CELLS as f64;
+                    *read = (0..CELLS).map(of).sum::<f64>() / CELLS as f64;
                 }
             }
             moments

@@ -1,7 +1,7 @@
 //! What can stand in a hardware file, section by section: from the same place as the checks.
 
 use crate::keys;
-use crate::{adc, component, dac, device, encoding, fault, variation, wires, write};
+use crate::{adc, component, dac, device, encoding, fault, rtn, variation, wires, write};
 use ohmic_config::{KeyDoc, Kind};
 
 /// One section of a hardware file.
@@ -52,6 +52,7 @@ pub fn sections() -> Vec<SectionDoc> {
         plain("", "above the first section", keys::ROOT),
         family(keys::DEVICE, members(device::KINDS)),
         family(keys::VARIATION, members(variation::KINDS)),
+        family(keys::RTN, members(rtn::KINDS)),
         family(keys::WRITE, members(write::KINDS)),
         plain("conditions", keys::CONDITIONS_SECTION.meaning, keys::CONDITIONS),
         family(keys::ENCODING, members(encoding::KINDS)),

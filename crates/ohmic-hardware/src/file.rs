@@ -1,24 +1,31 @@
 //! A hardware file as written, checked into a [`Hardware`].
 //!
-//! Order: read, preset (`extends`), settings, strict reading, ranges, combinations; nothing
+//! Order: read, preset (`extends`), settings, tables put in where files are named, strict reading, ranges, combinations; nothing
 //! downstream checks again.
 
 use crate::component::{self, Component, Machine};
 use crate::dac::InputSign;
+use crate::documentation;
 use crate::hardware::Hardware;
 use crate::keys::{self, CONDITIONS, CROSSBAR, HIERARCHY, PRECISION, ROOT};
 use crate::spec::{Conditions, CrossbarSpec, DummyColumn, Hierarchy, InputRange, Precision, WeightScale};
 use crate::{
-    Adc, Dac, Error, WeightEncoding, adc, dac, device, encoding, fault, presets, variation, wires, write,
+    Adc, Dac, Error, WeightEncoding, adc, dac, device, encoding, fault, presets, rtn, variation, wires, write,
 };
 use ohmic_config::document::Alternatives;
+use ohmic_config::key::Form;
 use ohmic_config::{Document, Place, Section, SourceText, family};
 use ohmic_numerics::MatRef;
 use std::path::Path;
 
 /// Keys that say the same thing in two ways: a later text's one drops an earlier text's other.
-const ALTERNATIVES: Alternatives =
-    &[&["g_min", "on_off_ratio"], &["sigma", "sigma_fraction"], &["read_sigma_fraction", "read_sigma_rel"]];
+const ALTERNATIVES: Alternatives = &[
+    &["g_min", "on_off_ratio"],
+    &["sigma", "sigma_fraction"],
+    &["read_sigma_fraction", "read_sigma_rel"],
+    &["sigma_ln", "sigma_rel"],
+    &["states", "reads"],
+];
 
 impl Hardware {
     /// Reads a hardware file, and the preset it extends.
@@ -26,7 +33,7 @@ impl Hardware {
     /// # Errors
     /// The file cannot be read, or something in it is wrong: with file, line, column and the way out.
     pub fn read(path: &Path) -> Result<Self, Error> {
-        from_document(Document::read(path)?, &[])
+        from_document(Document::read(path)?, &[], beside(path))
     }
 
     /// A machine that comes with Ohmic, by name (`ohmic list hardware`).
@@ -34,7 +41,7 @@ impl Hardware {
     /// # Errors
     /// No preset has this name.
     pub fn preset(name: &str) -> Result<Self, Error> {
-        from_document(preset_document(name)?, &[])
+        from_document(preset_document(name)?, &[], Path::new(""))
     }
 
     /// A hardware file or preset with some keys set to other values, as `--set` and sweep axes do.
@@ -48,12 +55,11 @@ impl Hardware {
         let path = Path::new(name_or_path);
         let is_preset = presets::find(name_or_path).is_some();
         let looks_like_path = name_or_path.ends_with(".toml") || name_or_path.contains(['/', '\\']);
-        let document = if !is_preset && (looks_like_path || path.exists()) {
-            if path.is_dir() { Document::read(&path.join("hardware.toml"))? } else { Document::read(path)? }
-        } else {
-            preset_document(name_or_path)?
-        };
-        from_document(document, sets)
+        if is_preset || !(looks_like_path || path.exists()) {
+            return from_document(preset_document(name_or_path)?, sets, Path::new(""));
+        }
+        let file = if path.is_dir() { path.join("hardware.toml") } else { path.to_owned() };
+        from_document(Document::read(&file)?, sets, beside(&file))
     }
 
     /// A machine from the text of a hardware file; `name` stands for the file in messages.
@@ -62,8 +68,13 @@ impl Hardware {
     /// As [`Hardware::read`].
     pub fn from_text(name: &str, text: &str) -> Result<Self, Error> {
         let source = SourceText { path: name.to_owned(), text: text.to_owned() };
-        from_document(Document::parse(source)?, &[])
+        from_document(Document::parse(source)?, &[], beside(Path::new(name)))
     }
+}
+
+/// The folder that a file lies in.
+fn beside(file: &Path) -> &Path {
+    file.parent().unwrap_or(Path::new(""))
 }
 
 fn preset_document(name: &str) -> Result<Document, Error> {
@@ -77,7 +88,12 @@ fn preset_document(name: &str) -> Result<Document, Error> {
     Ok(Document::parse(source)?)
 }
 
-fn from_document(document: Document, sets: &[(String, toml::Value)]) -> Result<Hardware, Error> {
+/// `folder` is where tables are looked for whose path a setting gives.
+fn from_document(
+    document: Document,
+    sets: &[(String, toml::Value)],
+    folder: &Path,
+) -> Result<Hardware, Error> {
     let extends = {
         let root = Section::root(&document, ROOT)?;
         match root.has(&keys::EXTENDS) {
@@ -103,6 +119,13 @@ fn from_document(document: Document, sets: &[(String, toml::Value)]) -> Result<H
         merged.set(path, value, ALTERNATIVES)?;
     }
     merged.remove("extends");
+    // from here on the document says everything itself: results are reproduced from it and known by it
+    for section in documentation::sections() {
+        let keys = section.keys.iter().chain(section.members.iter().flat_map(|m| m.keys));
+        for key in keys.filter(|key| key.form == Form::File) {
+            merged.attach(&format!("{}.{}", section.path, key.key), folder)?;
+        }
+    }
     checked(&merged)
 }
 
@@ -117,6 +140,10 @@ fn checked(document: &Document) -> Result<Hardware, Error> {
         variation: match root.has(&keys::VARIATION) {
             true => family::build(&root, &keys::VARIATION, variation::KINDS)?,
             false => variation::none(),
+        },
+        rtn: match root.has(&keys::RTN) {
+            true => family::build(&root, &keys::RTN, rtn::KINDS)?,
+            false => rtn::none(),
         },
         write: match root.has(&keys::WRITE) {
             true => family::build(&root, &keys::WRITE, write::KINDS)?,

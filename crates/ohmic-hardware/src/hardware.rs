@@ -3,9 +3,10 @@
 use crate::adc::Adc;
 use crate::component::Component;
 use crate::dac::Dac;
-use crate::device::DeviceModel;
+use crate::device::{DeviceModel, Held, Patch};
 use crate::encoding::WeightEncoding;
 use crate::fault::FaultModel;
+use crate::rtn::TelegraphModel;
 use crate::spec::{Conditions, CrossbarSpec, Hierarchy, Precision};
 use crate::variation::VariationModel;
 use crate::wires::WireModel;
@@ -18,6 +19,7 @@ pub struct Hardware {
     pub(crate) resolved: String,
     pub(crate) device: Box<dyn DeviceModel>,
     pub(crate) variation: Box<dyn VariationModel>,
+    pub(crate) rtn: Box<dyn TelegraphModel>,
     pub(crate) write: Box<dyn WriteModel>,
     pub(crate) conditions: Conditions,
     pub(crate) encoding: Box<dyn WeightEncoding>,
@@ -51,6 +53,23 @@ impl Hardware {
     /// How its cells differ from each other.
     pub fn variation(&self) -> &dyn VariationModel {
         self.variation.as_ref()
+    }
+
+    /// Which of them jump between two conductances.
+    pub fn rtn(&self) -> &dyn TelegraphModel {
+        self.rtn.as_ref()
+    }
+
+    /// Whether two reads of a cell differ: by read noise of its technology, or by fast traps.
+    pub fn reads_scatter(&self) -> bool {
+        self.device.read_noise().is_some() || self.rtn.is_noisy()
+    }
+
+    /// Variance of one read of a cell, in squares of `unit_siemens`; `cell` is its index in the patch.
+    pub fn read_variance(&self, held: Held, cell: usize, patch: &Patch<'_>, unit_siemens: f64) -> f64 {
+        let device = self.device.read_noise().map_or(0.0, |r| r.sigma_siemens(held, &self.conditions));
+        let traps = self.rtn.read_sigma_siemens(held.g_siemens, cell, patch);
+        (f64::from(device) / unit_siemens).powi(2) + (f64::from(traps) / unit_siemens).powi(2)
     }
 
     /// How they are brought to their targets.

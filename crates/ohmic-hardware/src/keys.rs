@@ -26,6 +26,9 @@ pub(crate) const COMPONENT: KeyDoc =
 pub(crate) const VARIATION: KeyDoc =
     KeyDoc::table("variation", "device-to-device variation, drawn once a chip")
         .optional("all cells are alike");
+pub(crate) const RTN: KeyDoc =
+    KeyDoc::table("rtn", "random telegraph noise: cells that jump between two conductances")
+        .optional("no cell has a trap");
 pub(crate) const WRITE: KeyDoc = KeyDoc::table("write", "how cells are brought to their targets")
     .optional("one pulse a cell, never looked at");
 pub(crate) const CONDITIONS_SECTION: KeyDoc =
@@ -38,6 +41,7 @@ pub(crate) const ROOT: &[KeyDoc] = &[
     EXTENDS,
     DEVICE,
     VARIATION,
+    RTN,
     WRITE,
     CONDITIONS_SECTION,
     ENCODING,

@@ -2,7 +2,7 @@
 //! and unit costs.
 //!
 //! Principal type: [`Hardware`], the checked machine. Each family of parts has a folder with a
-//! trait and a list `KINDS`: [`device`], [`variation`], [`write`], [`encoding`], [`dac`], [`adc`], [`fault`],
+//! trait and a list `KINDS`: [`device`], [`variation`], [`rtn`], [`write`], [`encoding`], [`dac`], [`adc`], [`fault`],
 //! [`wires`], [`component`].
 //! Knows no network.
 
@@ -17,9 +17,11 @@ mod error;
 pub mod event;
 pub mod fault;
 mod file;
+pub mod fit;
 mod hardware;
 mod keys;
 pub mod presets;
+pub mod rtn;
 mod spec;
 pub mod variation;
 pub mod wires;
@@ -34,6 +36,7 @@ pub use error::Error;
 pub use event::Event;
 pub use fault::FaultModel;
 pub use hardware::Hardware;
+pub use rtn::TelegraphModel;
 pub use spec::{
     Conditions, CrossbarSpec, DummyColumn, HeatLimit, Hierarchy, InputRange, Precision, WeightScale,
 };

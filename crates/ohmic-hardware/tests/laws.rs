@@ -6,7 +6,7 @@ use ohmic_config::{Error, Kind};
 use ohmic_hardware::component::Machine;
 use ohmic_hardware::{
     Conditions, CrossbarSpec, DummyColumn, Event, Hardware, Held, InputSign, Patch, Span, Window, adc,
-    component, dac, device, encoding, fault, variation, wires, write,
+    component, dac, device, encoding, fault, rtn, variation, wires, write,
 };
 use ohmic_numerics::{Cells, Noise, Seed, Site};
 
@@ -37,6 +37,7 @@ fn examples_build<T: ?Sized>(kinds: &[Kind<T>]) {
 fn every_example_builds_and_refuses_unknown_keys() {
     examples_build(device::KINDS);
     examples_build(variation::KINDS);
+    examples_build(rtn::KINDS);
     examples_build(write::KINDS);
     examples_build(fault::KINDS);
     examples_build(wires::KINDS);
@@ -125,6 +126,43 @@ fn noisy_devices_are_noisy() {
         };
         assert_ne!(run(1), bits(&targets(device.window(), 100)), "{}", kind.name);
         assert_ne!(run(1), run(2), "{}", kind.name);
+    }
+}
+
+/// Variation draws by address and place: a row in pieces, each where it sits, gives the same; the quiet version
+/// changes nothing.
+#[test]
+fn variation_and_traps_draw_by_address_and_quiet_ones_change_nothing() {
+    let noise = Noise::new(Seed(11));
+    let site = Site { layer: 2, block: 5 };
+    let by_place = |name: &str, change: &dyn Fn(&mut [f32], &Patch<'_>)| {
+        let run = |split: usize| {
+            let mut g = targets(WINDOW, 500);
+            for (i, chunk) in g.chunks_mut(split).enumerate() {
+                let at = Cells { site, first: 7 + (i * split) as u32 };
+                let patch = Patch { first_col: i * split, ..Patch::row(chunk.len(), at, &noise) };
+                change(chunk, &patch);
+            }
+            g
+        };
+        let whole = run(500);
+        for split in [1usize, 3, 255, 499] {
+            assert_eq!(bits(&run(split)), bits(&whole), "{name} in runs of {split}");
+        }
+        assert!(whole.iter().all(|g| g.is_finite() && *g >= 0.0), "{name}");
+        bits(&whole) == bits(&targets(WINDOW, 500))
+    };
+    for kind in variation::KINDS {
+        let (example, quiet) = (kind.build_text(kind.example), kind.build_text(kind.quiet.unwrap()));
+        let (example, quiet) = (example.unwrap(), quiet.unwrap());
+        assert_eq!(by_place(kind.name, &|g, p| example.apply(g, p)), example.is_none(), "{}", kind.name);
+        assert!(quiet.is_none() && by_place(kind.name, &|g, p| quiet.apply(g, p)), "{}", kind.name);
+    }
+    for kind in rtn::KINDS {
+        let (example, quiet) = (kind.build_text(kind.example), kind.build_text(kind.quiet.unwrap()));
+        let (example, quiet) = (example.unwrap(), quiet.unwrap());
+        by_place(kind.name, &|g, p| example.freeze(g, p));
+        assert!(!quiet.is_noisy() && by_place(kind.name, &|g, p| quiet.freeze(g, p)), "{}", kind.name);
     }
 }
 

@@ -15,7 +15,7 @@ const BEHIND: &[&str] =
 
 /// What encoding and calibration do not read beside: their cells are nominal.
 const NOMINAL: &[&str] =
-    &["device", "variation", "write", "conditions", "fault", "crossbar.v_read", "crossbar.t_read"];
+    &["device", "variation", "rtn", "write", "conditions", "fault", "crossbar.v_read", "crossbar.t_read"];
 
 /// What programming does not read beside: the integers of the weights are in its key themselves.
 const INPUTS: &[&str] = &["precision", "dac"];

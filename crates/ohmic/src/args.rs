@@ -42,6 +42,8 @@ pub(crate) enum Command {
     List(ListArgs),
     /// Explain a hardware key or a result column: meaning, unit, formula, range, source
     Explain(ExplainArgs),
+    /// Turn raw measurements of cells into a device file, and show how well it describes them
+    Fit(FitArgs),
     /// Check a hardware, sweep, recipe or model file; without a file: ideal hardware equals integers
     Check(CheckArgs),
     /// Measure how fast this program is on this machine, against what the machine can do
@@ -201,6 +203,18 @@ pub(crate) struct BenchArgs {
     /// Folder for bench.json and table.md
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct FitArgs {
+    /// The measurement file: which raw files hold reads of which cells, how long after programming
+    pub(crate) file: PathBuf,
+    /// Folder for the tables, the device file and the pictures; default: nothing is written
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+    /// Preset whose device the written file replaces
+    #[arg(long, value_name = "NAME", default_value = "generic_reram")]
+    pub(crate) extends: String,
 }
 
 #[derive(Debug, Args)]

@@ -390,6 +390,32 @@ fn an_answer_that_cannot_be_written_is_an_error() {
     }
 }
 
+/// Sixteen cells in two states, by turns: 10 to 17 uS and 100 to 107 uS. Both have the mean of 0 to 7 above their first,
+/// 3.5 uS, and the standard deviation sqrt(6) = 2.45 uS.
+#[test]
+fn raw_reads_become_a_device_that_can_be_used() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let reads: String = (0..16).map(|i| format!("{}\n", 10 + 90 * (i % 2) + i / 2)).collect();
+    write(folder.path(), "reads.csv", &reads);
+    let file = write(
+        folder.path(),
+        "measurement.toml",
+        "name = \"chip\"\nsource = \"a test\"\n[reads.fresh]\nfile = \"reads.csv\"\nelapsed = \"1 s\"\nunit = \
+         \"uS\"\nstates = 2\n",
+    );
+    let out = folder.path().join("device");
+    let said = answer(&["fit", &file, "--out", &out.display().to_string()]);
+    assert!(said.contains("13.5 uS") && said.contains("103 uS") || said.contains("104 uS"), "{said}");
+    assert!(said.contains("2.45 uS"), "{said}");
+    for name in ["states.csv", "device.toml", "states.svg", "states.png"] {
+        assert!(out.join(name).exists(), "{name}");
+    }
+    let device = out.join("device.toml").display().to_string();
+    answer(&["check", &device]);
+    write(folder.path(), "reads.csv", reads.replace("12\n", "-12\n"));
+    refused(&["fit", &file], &["reads.csv:5:1", "not a conductance of 0 or more"]);
+}
+
 /// docs/reference is what `ohmic explain --all` says now.
 #[test]
 fn the_reference_pages_are_fresh() {

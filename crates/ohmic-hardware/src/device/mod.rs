@@ -3,11 +3,19 @@
 //! To add one: 1. write `device/<name>.rs` with a `KIND` (copy `lognormal.rs`); 2. add `mod <name>;`
 //! below; 3. add `<name>::KIND` to [`KINDS`]. The laws in `laws.rs` then test it.
 
+mod cmo_hfox;
+mod fitted;
 mod gaussian_absolute;
 mod gaussian_proportional;
 mod ideal;
 mod law;
 mod lognormal;
+mod measured;
+mod pcm_hermes;
+mod pcm_nandakumar_2019;
+mod rram_milo_2021;
+mod rram_wan_2022;
+mod sonos_40nm;
 
 use crate::component::OutsideValidity;
 use crate::spec::Conditions;
@@ -16,8 +24,19 @@ use ohmic_numerics::{Cells, Noise, Purpose};
 use std::fmt::Debug;
 
 /// Every device model there is.
-pub const KINDS: &[Kind<dyn DeviceModel>] =
-    &[ideal::KIND, gaussian_absolute::KIND, gaussian_proportional::KIND, lognormal::KIND];
+pub const KINDS: &[Kind<dyn DeviceModel>] = &[
+    ideal::KIND,
+    gaussian_absolute::KIND,
+    gaussian_proportional::KIND,
+    lognormal::KIND,
+    pcm_nandakumar_2019::KIND,
+    pcm_hermes::KIND,
+    rram_wan_2022::KIND,
+    rram_milo_2021::KIND,
+    cmo_hfox::KIND,
+    sonos_40nm::KIND,
+    measured::KIND,
+];
 
 /// The conductances that the levels of a cell lie between.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -203,17 +222,24 @@ pub(crate) const READ_SIGMA_REL: KeyDoc = KeyDoc::number(
 /// The window that `g_max` and exactly one of `g_min` and `on_off_ratio` describe.
 pub(crate) fn read_window(s: &Section<'_>) -> Result<Window, Error> {
     let g_max_siemens = s.quantity(&G_MAX)?;
-    let given = s.exactly_one(&[&G_MIN, &ON_OFF_RATIO])?;
+    s.exactly_one(&[&G_MIN, &ON_OFF_RATIO])?;
     let ratio = s.number_if(&ON_OFF_RATIO)?;
     let g_min_siemens = match (s.quantity_if(&G_MIN)?, ratio) {
         (Some(g_min), _) => g_min,
         (None, Some(ratio)) => g_max_siemens / ratio,
         (None, None) => 0.0,
     };
+    window_of(s, g_min_siemens, g_max_siemens)
+}
+
+/// The window between two conductances, of which the smaller is not the larger.
+pub(crate) fn window_of(s: &Section<'_>, g_min_siemens: f64, g_max_siemens: f64) -> Result<Window, Error> {
     if g_min_siemens >= g_max_siemens {
         let also = vec![(s.place_of("g_max").clone(), "the highest level".to_owned())];
         let help = Some("level 0 has the smaller conductance".to_owned());
-        return Err(s.invalid(given.key, "not less than `g_max`".to_owned(), also, help));
+        let given = [&ON_OFF_RATIO, &G_MIN, &G_MAX].into_iter().find(|k| s.has(k)).unwrap_or(&G_MIN);
+        let problem = if given.key == G_MAX.key { "not more than `g_min`" } else { "not less than `g_max`" };
+        return Err(s.invalid(given.key, problem.to_owned(), also, help));
     }
     Ok(Window { g_min_siemens, g_max_siemens })
 }

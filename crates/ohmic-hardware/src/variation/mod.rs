@@ -3,14 +3,19 @@
 //! To add one: 1. write `variation/<name>.rs` with a `KIND` (copy `none.rs`); 2. add `mod <name>;`
 //! below; 3. add `<name>::KIND` to [`KINDS`].
 
+mod correlated;
+mod gaussian;
+mod lognormal;
 mod none;
+mod spread;
 
 use crate::device::Patch;
 use ohmic_config::Kind;
 use std::fmt::Debug;
 
 /// Every model of variation there is.
-pub const KINDS: &[Kind<dyn VariationModel>] = &[none::KIND];
+pub const KINDS: &[Kind<dyn VariationModel>] =
+    &[none::KIND, gaussian::KIND, lognormal::KIND, correlated::KIND];
 
 /// The model in which all cells are alike: what a file without `[variation]` says.
 pub fn none() -> Box<dyn VariationModel> {

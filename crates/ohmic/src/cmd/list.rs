@@ -13,6 +13,10 @@ use serde_json::json;
 pub(crate) enum What {
     /// Device models: what conductance a cell has
     Device,
+    /// Device-to-device variation
+    Variation,
+    /// Random telegraph noise
+    Rtn,
     /// Weight encodings: how integers become levels of cells
     Encoding,
     /// Analog-to-digital converters
@@ -74,6 +78,8 @@ pub(crate) fn rows(what: What) -> Vec<(String, String)> {
     let pair = |name: &str, meaning: &str| (name.to_owned(), meaning.to_owned());
     match what {
         What::Device => family("device"),
+        What::Variation => family("variation"),
+        What::Rtn => family("rtn"),
         What::Encoding => family("encoding"),
         What::Adc => family("adc"),
         What::Dac => family("dac"),

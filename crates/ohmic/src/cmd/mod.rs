@@ -6,6 +6,7 @@ mod check;
 mod cost;
 mod doctor;
 mod explain;
+mod fit;
 pub(crate) mod list;
 mod map;
 mod report;
@@ -56,6 +57,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<Answer> {
         Command::Report(args) => report::run(&args),
         Command::List(args) => list::run(&args),
         Command::Explain(args) => explain::run(&args),
+        Command::Fit(args) => fit::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Bench(args) => bench::run(&args, common),
         Command::Doctor => doctor::run(),
