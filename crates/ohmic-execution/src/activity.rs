@@ -1,7 +1,7 @@
 //! What happened in a run, counted in integers so that order cannot matter.
 
 use crate::design::Design;
-use ohmic_hardware::{Event, Skipping};
+use ohmic_hardware::{Drive, Event, Skipping};
 use ohmic_network::LayerId;
 
 /// What one layer did.
@@ -18,9 +18,12 @@ pub struct LayerActivity {
     /// Reads that had to wait for each other: the longest chain of reads on one crossbar, summed over
     /// input vectors.
     pub steps: u64,
+    /// How many times the word lines' read time these take: more than `steps` where digits are times.
+    pub pulses: u64,
     /// Conversions whose sum lay outside the converter's grid.
     pub clips: u64,
-    /// Sum of the squared digits that drove each row of each group, `groups × k`.
+    /// Sum of the squared digits that drove each row of each group, `groups × k`; of the digits themselves where they
+    /// are times.
     pub squares: Vec<u64>,
 }
 
@@ -32,6 +35,7 @@ impl LayerActivity {
         self.skipped += other.skipped;
         self.rows += other.rows;
         self.steps += other.steps;
+        self.pulses += other.pulses;
         self.clips += other.clips;
         self.squares.resize(self.squares.len().max(other.squares.len()), 0);
         for (a, b) in self.squares.iter_mut().zip(&other.squares) {
@@ -102,7 +106,8 @@ impl Design<'_> {
     /// after the other (from the chip that ran).
     ///
     /// Array energy: `E = v_lsb² · t · sum_i (sum of squared digits of row i) · (sum_j g_ij)`, exact for
-    /// linear cells; `v_lsb` is the read voltage over the largest digit of the input driver.
+    /// linear cells; `v_lsb` is the read voltage over the largest digit of the input driver. Where digits are times, it is
+    /// the read voltage, `t` the time of digit 1, and digits are not squared.
     pub(crate) fn events(&self, id: LayerId, activity: &LayerActivity, row_conductance: &[f64]) -> Events {
         let mut events = Events::NONE;
         let i = id.0 as usize;
@@ -130,7 +135,12 @@ impl Design<'_> {
             design.encoded[0].readouts.iter().any(|r| matches!(r.gain, ohmic_hardware::Gain::PerFragment(_)));
         let digital_sum = design.encoded[0].input_sum_scale.iter().any(|&s| s != 0);
 
-        events.set(Event::RowDrive, activity.rows as f64 * copies);
+        let drives = match self.hardware.dac().drive() {
+            Drive::Amplitude | Drive::Width => activity.rows as f64,
+            // a digit is so many pulses
+            Drive::Pulses => activity.squares.iter().sum::<u64>() as f64,
+        };
+        events.set(Event::RowDrive, drives * copies);
         events.set(Event::Conversion, converted);
         events.set(Event::Sample, converted);
         events.set(Event::ShiftAdd, converted);
@@ -156,8 +166,14 @@ impl Design<'_> {
         events.set(Event::BufferWriteByte, outputs * input_bytes);
         events.set(Event::RouterByte, outputs * input_bytes);
 
-        let largest_digit = ((1u64 << self.hardware.dac().bits()) - 1) as f64;
-        let v_lsb = crossbar.v_read_volt / largest_digit;
+        let v_lsb = match self.hardware.dac().drive() {
+            Drive::Amplitude => {
+                let largest_digit = ((1u64 << self.hardware.dac().bits()) - 1) as f64;
+                crossbar.v_read_volt / largest_digit
+            }
+            // every pulse has the full voltage and is as long as a read
+            Drive::Width | Drive::Pulses => crossbar.v_read_volt,
+        };
         let mut sum = 0.0;
         let mut row = 0;
         for block in &plan.blocks {

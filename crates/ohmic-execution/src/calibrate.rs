@@ -9,9 +9,10 @@ use crate::design::{Design, LayerDesign};
 use crate::fix::{Arithmetic, Periphery, Seen};
 use crate::nonlinear::{Driven, layer_program};
 use crate::program::{Cells, LayerProgram};
+use crate::ranges::{Of, SumRange};
 use crate::read::{Scratch, multiply};
 use crate::wires::{BlockCells, LayerWires};
-use ohmic_hardware::{DummyColumn, RangePolicy, Span};
+use ohmic_hardware::{DummyColumn, RangePer, Span};
 use ohmic_mapping::LayerPlan;
 use ohmic_network::{LayerId, MvmEngine, Node, Tensor};
 use ohmic_numerics::Mat;
@@ -19,75 +20,46 @@ use ohmic_numerics::kernel::engine::{Digits, Vectors};
 use ohmic_numerics::kernel::mvm_i16;
 use rayon::prelude::*;
 
-/// Bins of a histogram of sums.
-const BINS: usize = 8192;
-
 /// Images that one thread looks at before it takes others.
 const PART: usize = 4;
 
 /// The sums that every readout of a network met on the calibration set. They depend neither on the
-/// converters nor on what programming does to the cells.
+/// converters (but for whether each crossbar is looked at by itself) nor on what programming does to the cells.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Calibration {
-    /// By layer index, then readout.
-    pub(crate) ranges: Vec<Vec<SumRange>>,
+    /// By layer index, then block (or one for all blocks), then readout.
+    pub(crate) ranges: Vec<Vec<Vec<SumRange>>>,
 }
 
-/// The sums that one readout of a layer met.
+/// The sums that one readout met, and the range that its converters cover.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct SumRange {
-    low: f64,
-    high: f64,
-    /// Bounds of the histogram: what the encoding guarantees.
-    bounds: Span,
-    counts: Vec<u64>,
+pub struct SumHistogram {
+    /// Layer name.
+    pub layer: String,
+    /// Which block of the layer, if each was looked at by itself.
+    pub block: Option<usize>,
+    /// Readout index within the encoding.
+    pub readout: usize,
+    /// Where the first bin begins and the last one ends, in levels times input digits.
+    pub bounds: Span,
+    /// Sums in equally wide bins.
+    pub counts: Vec<u64>,
+    /// What is converted without clipping: half a step beyond the first and the last code; `None` without a converter.
+    pub range: Option<Span>,
 }
 
-impl SumRange {
-    fn new(bounds: Span) -> Self {
-        Self { low: 0.0, high: 0.0, bounds, counts: vec![0; BINS] }
-    }
-
-    fn add(&mut self, level: f64, times: u64) {
-        self.low = self.low.min(level);
-        self.high = self.high.max(level);
-        let width = (self.bounds.high - self.bounds.low).max(f64::MIN_POSITIVE);
-        let at = (level - self.bounds.low) / width * BINS as f64;
-        self.counts[(at.max(0.0) as usize).min(BINS - 1)] += times;
-    }
-
-    /// Takes over what another part of the calibration set gave.
-    fn merge(&mut self, other: &Self) {
-        self.low = self.low.min(other.low);
-        self.high = self.high.max(other.high);
-        for (a, b) in self.counts.iter_mut().zip(&other.counts) {
-            *a += b;
-        }
-    }
-
-    /// The span to convert: everything seen, or all but an equal share of both tails.
-    pub(crate) fn span(&self, policy: RangePolicy) -> Span {
-        let whole = Span { low: self.low, high: self.high };
-        let RangePolicy::Percentile(keep) = policy else { return whole };
-        let total: u64 = self.counts.iter().sum();
-        let drop = ((1.0 - keep) * 0.5 * total as f64) as u64;
-        let edge =
-            |bin: usize| self.bounds.low + (self.bounds.high - self.bounds.low) * bin as f64 / BINS as f64;
-        let mut seen = 0;
-        let low = self.counts.iter().position(|&c| {
-            seen += c;
-            seen > drop
-        });
-        seen = 0;
-        let high = self.counts.iter().rposition(|&c| {
-            seen += c;
-            seen > drop
-        });
-        // zero always lies inside: a read of nothing must give code 0
-        Span {
-            low: low.map_or(whole.low, |b| edge(b).max(whole.low)).min(0.0),
-            high: high.map_or(whole.high, |b| edge(b + 1).min(whole.high)).max(0.0),
-        }
+impl SumHistogram {
+    /// Fractions of the sums below and above the range, as exact as the bins are: a bin counts as its lower end.
+    pub fn tails(&self) -> (f64, f64) {
+        let Some(range) = self.range else { return (0.0, 0.0) };
+        let width = (self.bounds.high - self.bounds.low) / self.counts.len() as f64;
+        let total = self.counts.iter().sum::<u64>().max(1) as f64;
+        let share = |outside: &dyn Fn(f64) -> bool| {
+            let bins = self.counts.iter().enumerate();
+            let of = bins.filter(|&(bin, _)| outside(self.bounds.low + bin as f64 * width));
+            of.map(|(_, &count)| count).sum::<u64>() as f64 / total
+        };
+        (share(&|sum| sum < range.low), share(&|sum| sum > range.high))
     }
 }
 
@@ -109,7 +81,11 @@ impl Calibration {
             let digit = digit
                 * Driven::of(design.hardware, &layer.slices).map_or(1.0, |d| d.most(levels, (step, base)));
             let most = plan.rows_per_read.min(plan.k) as f64 * digit;
-            empty[id.0 as usize] = layer.encoded[0]
+            let of = match design.hardware.adc().range_per() {
+                RangePer::Layer => Of::Layer,
+                RangePer::Crossbar => Of::Block,
+            };
+            let readouts: Vec<SumRange> = layer.encoded[0]
                 .readouts
                 .iter()
                 .map(|r| {
@@ -120,9 +96,11 @@ impl Calibration {
                     } else {
                         0.0
                     };
-                    SumRange::new(Span { low, high: reach })
+                    SumRange::new(Span { low, high: reach }, of)
                 })
                 .collect();
+            let sets = if of == Of::Layer { 1 } else { plan.blocks.len() };
+            empty[id.0 as usize] = vec![readouts; sets];
             nominal[id.0 as usize] = Some(nominal_program(design, layer, plan, base)?);
         }
         let each = calibration.shape.len();
@@ -154,16 +132,44 @@ impl Calibration {
             .collect();
         let mut all = Self { ranges: empty.clone() };
         for part in parts {
-            for (all, part) in all.ranges.iter_mut().flatten().zip(part?.ranges.iter().flatten()) {
+            for (all, part) in
+                all.ranges.iter_mut().flatten().flatten().zip(part?.ranges.iter().flatten().flatten())
+            {
                 all.merge(part);
             }
         }
         Ok(all)
     }
 
+    /// What the converters of a design met, with the range that the design covers.
+    pub fn histograms(&self, design: &Design<'_>) -> Vec<SumHistogram> {
+        let mut all = Vec::new();
+        for (id, layer, ..) in design.mvm_layers() {
+            let sets = &self.ranges[id.0 as usize];
+            for (block, readouts) in sets.iter().enumerate() {
+                for (readout, (sums, grid)) in readouts.iter().zip(layer.grids_of(block)).enumerate() {
+                    let (bounds, counts) = sums.histogram();
+                    let range = grid.map(|g| {
+                        let edge = |code: i32, half: f64| (f64::from(code) + half) * f64::from(g.step);
+                        Span { low: edge(g.code_min, -0.5), high: edge(g.code_max, 0.5) }
+                    });
+                    all.push(SumHistogram {
+                        layer: design.network.nodes[id.0 as usize].name.clone(),
+                        block: (sets.len() > 1).then_some(block),
+                        readout,
+                        bounds,
+                        counts: counts.to_vec(),
+                        range,
+                    });
+                }
+            }
+        }
+        all
+    }
+
     /// Bytes that it takes in memory.
     pub fn bytes(&self) -> usize {
-        self.ranges.iter().flatten().map(|r| 8 * r.counts.len() + size_of::<SumRange>()).sum()
+        self.ranges.iter().flatten().flatten().map(SumRange::bytes).sum()
     }
 }
 
@@ -200,7 +206,7 @@ fn nominal_program(
         skipping: design.hardware.dac().skipping(),
         arithmetic: Arithmetic::Sums,
     };
-    Ok(layer_program(driven.as_ref(), &layer.without_converters(), plan, periphery, &seen?))
+    Ok(layer_program(driven.as_ref(), &layer.without_converters(), plan, periphery, None, &seen?))
 }
 
 struct Observer<'a> {
@@ -244,7 +250,7 @@ impl MvmEngine for Observer<'_> {
 struct Collector<'a> {
     nominal: &'a LayerProgram,
     exact: &'a LayerProgram,
-    ranges: &'a mut [SumRange],
+    ranges: &'a mut [Vec<SumRange>],
     scratch: &'a mut Scratch,
     digits: Digits,
 }
@@ -270,7 +276,7 @@ fn collect(
     program: &LayerProgram,
     group: usize,
     vectors: Vectors<'_>,
-    ranges: &mut [SumRange],
+    ranges: &mut [Vec<SumRange>],
     digits: &mut Digits,
     scratch: &mut Scratch,
 ) {
@@ -319,9 +325,10 @@ fn collect(
                         }
                         sums
                     }
-                    Cells::Engine(_) => unreachable!("a program of sums alone"),
+                    Cells::Engine(_) | Cells::Climb(_) => unreachable!("a program of sums alone"),
                 };
-                for (readout, range) in block.readouts.iter().zip(ranges.iter_mut()) {
+                let set = if ranges.len() == 1 { 0 } else { block.block as usize };
+                for (readout, range) in block.readouts.iter().zip(ranges[set].iter_mut()) {
                     for sums in sums.chunks_exact(width) {
                         for &sum in &sums[readout.columns.clone()] {
                             range.add(sum * f64::from(program.scale()), 1);
@@ -331,20 +338,5 @@ fn collect(
                 }
             }
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn percentile_drops_equal_tails() {
-        let mut r = SumRange::new(Span { low: 0.0, high: 8192.0 });
-        // 1000 sums of 10, one of 8000: keeping 99 % drops five on each side
-        r.add(10.0, 1000);
-        r.add(8000.0, 1);
-        assert_eq!(r.span(RangePolicy::Max), Span { low: 0.0, high: 8000.0 });
-        assert_eq!(r.span(RangePolicy::Percentile(0.99)), Span { low: 0.0, high: 11.0 });
     }
 }

@@ -8,6 +8,7 @@ use crate::effective::{effective, width};
 use crate::fix::{Periphery, Seen};
 use crate::nonlinear::{Driven, layer_program};
 use crate::program::{Grid, LayerProgram};
+use crate::stairs::layer_stairs;
 use crate::wires::{BlockCells, LayerWires, bit_lines};
 use ohmic_hardware::dac::InputSlice;
 use ohmic_hardware::{DummyColumn, Encoded, Hardware, Held, Patch, Writing, Written};
@@ -160,7 +161,8 @@ impl<'a> ChipBuilder<'a> {
     /// `id` is one of [`Design::layers`].
     pub fn place(&mut self, id: LayerId, cells: &ProgrammedLayer) {
         let (layer, plan) = layer_of(self.chip.design, id);
-        let placed = chip_layer(self.chip.design, layer, plan, cells, self.shortcuts, self.causes);
+        let chip = (&self.chip.noise, self.shortcuts, self.causes);
+        let placed = chip_layer(self.chip.design, layer, plan, cells, chip);
         self.chip.layers[id.0 as usize] = Some(placed);
     }
 
@@ -249,8 +251,7 @@ fn chip_layer(
     layer: &LayerDesign,
     plan: &LayerPlan,
     cells: &ProgrammedLayer,
-    shortcuts: Shortcuts,
-    causes: Causes,
+    (noise, shortcuts, causes): (&Noise, Shortcuts, Causes),
 ) -> ChipLayer {
     let seen = &cells.seen;
     let mut periphery = Periphery::of(design.hardware);
@@ -266,7 +267,12 @@ fn chip_layer(
         &converting
     };
     let driven = Driven::of(design.hardware, &layer.slices).filter(|_| causes.has(Cause::CurrentLaw));
-    let quiet = periphery.sigma_lsb <= 0.0 && seen.iter().all(|seen| seen.variance.as_slice().is_empty());
+    // what makes converters differ from uniform ones acts with all that converters do, or not at all
+    let whole = [Cause::Converter, Cause::Rounding, Cause::Clipping].iter().all(|&c| causes.has(c));
+    let stairs = if whole { layer_stairs(design, layer, plan, noise) } else { None };
+    let quiet = periphery.sigma_lsb <= 0.0
+        && stairs.is_none()
+        && seen.iter().all(|seen| seen.variance.as_slice().is_empty());
     let lossless = quiet
         && shortcuts == Shortcuts::Taken
         && plan
@@ -274,9 +280,10 @@ fn chip_layer(
             .iter()
             .zip(&layer.encoded)
             .zip(seen)
-            .all(|((block, encoded), seen)| is_lossless(plan, block, encoded, layer, seen));
+            .enumerate()
+            .all(|(i, ((block, encoded), seen))| is_lossless(plan, block, encoded, (layer, i), seen));
     ChipLayer {
-        program: (!lossless).then(|| layer_program(driven.as_ref(), layer, plan, periphery, seen)),
+        program: (!lossless).then(|| layer_program(driven.as_ref(), layer, plan, periphery, stairs, seen)),
         row_conductance: cells.row_conductance.clone(),
         quiet: quiet && cells.on_target,
     }
@@ -284,7 +291,13 @@ fn chip_layer(
 
 /// Whether every conversion passes on the exact integer sum: cells exactly on their levels, grids of
 /// one level that no input can leave.
-fn is_lossless(plan: &LayerPlan, block: &Block, encoded: &Encoded, layer: &LayerDesign, seen: &Seen) -> bool {
+fn is_lossless(
+    plan: &LayerPlan,
+    block: &Block,
+    encoded: &Encoded,
+    (layer, i): (&LayerDesign, usize),
+    seen: &Seen,
+) -> bool {
     let ideal: Vec<Mat<f64>> = encoded.planes.iter().map(|p| p.map(f64::from)).collect();
     if effective(encoded, block.outputs.len(), &ideal, None, 0.0) != seen.levels {
         return false;
@@ -292,7 +305,7 @@ fn is_lossless(plan: &LayerPlan, block: &Block, encoded: &Encoded, layer: &Layer
     let grids: Vec<Grid> = encoded
         .readouts
         .iter()
-        .zip(&layer.grids)
+        .zip(layer.grids_of(i))
         .flat_map(|(r, &grid)| std::iter::repeat_n(grid, width(encoded, r, block.outputs.len())))
         .collect();
     let digit = layer.slices.iter().map(|s| f64::from(s.max_abs())).fold(0.0, f64::max);

@@ -6,8 +6,9 @@ use crate::calibrate::Calibration;
 use crate::causes::{Cause, Causes};
 use crate::fix::{Periphery, exact_program};
 use crate::program::{Grid, LayerProgram};
+use crate::ranges::SumRange;
 use ohmic_hardware::dac::{InputSign, InputSlice};
-use ohmic_hardware::{DummyColumn, EncodeError, Encoded, Hardware, RangePolicy, Span};
+use ohmic_hardware::{Drive, DummyColumn, EncodeError, Encoded, Hardware, RangePolicy, Readout, Span};
 use ohmic_mapping::{Block, LayerPlan, Plan};
 use ohmic_network::quantization::{Quantized, QuantizedMvm};
 use ohmic_network::{LayerId, Network, Tensor};
@@ -38,8 +39,10 @@ pub struct EncodedNetwork {
 #[derive(Clone, Debug)]
 pub(crate) struct LayerDesign {
     shared: Arc<EncodedLayer>,
-    /// Converter grid of every readout.
-    pub(crate) grids: Vec<Grid>,
+    /// Converter grid of every readout: one set for all blocks, or one a block.
+    grids: Vec<Vec<Grid>>,
+    /// The largest magnitude that a full read can have, of every readout.
+    pub(crate) full_reads: Vec<f64>,
 }
 
 impl Deref for LayerDesign {
@@ -64,30 +67,31 @@ pub(crate) struct EncodedLayer {
     pub(crate) squares: Squares,
 }
 
-/// Sum of the squared digits of an input over its slices, looked up for inputs of up to 12 bits.
+/// Sum of the squared digits of an input (of the digits, where they are times) over its slices, looked up for inputs of up to 12 bits.
 #[derive(Debug)]
 pub(crate) struct Squares {
     slices: Vec<InputSlice>,
+    drive: Drive,
     low: i32,
     table: Vec<u32>,
 }
 
 impl Squares {
-    pub(crate) fn new(slices: &[InputSlice], layer: &QuantizedMvm) -> Self {
+    pub(crate) fn new(slices: &[InputSlice], layer: &QuantizedMvm, drive: Drive) -> Self {
         let half = 1i32 << (layer.input_bits - 1);
         let (low, high) = if layer.input_signed { (-half, half) } else { (0, 2 * half) };
         let table = if layer.input_bits <= 12 {
-            (low..high).map(|x| square(slices, x)).collect()
+            (low..high).map(|x| square(slices, x, drive)).collect()
         } else {
             Vec::new()
         };
-        Self { slices: slices.to_vec(), low, table }
+        Self { slices: slices.to_vec(), drive, low, table }
     }
 
     fn of(&self, x: i32) -> u32 {
         match self.table.get((x - self.low) as usize) {
             Some(&s) => s,
-            None => square(&self.slices, x),
+            None => square(&self.slices, x, self.drive),
         }
     }
 
@@ -123,8 +127,9 @@ impl Squares {
     }
 }
 
-fn square(slices: &[InputSlice], x: i32) -> u32 {
-    slices.iter().map(|s| s.digit(x).unsigned_abs().pow(2)).sum()
+fn square(slices: &[InputSlice], x: i32, drive: Drive) -> u32 {
+    let power = if drive == Drive::Amplitude { 2 } else { 1 };
+    slices.iter().map(|s| s.digit(x).unsigned_abs().pow(power)).sum()
 }
 
 /// The grid that one readout of a layer is converted with, for reports.
@@ -132,6 +137,8 @@ fn square(slices: &[InputSlice], x: i32) -> u32 {
 pub struct ReadoutRange {
     /// Layer name.
     pub layer: String,
+    /// Which block of the layer, if each has its own.
+    pub block: Option<usize>,
     /// Readout index within the encoding.
     pub readout: usize,
     /// Its grid in levels; `None` without a converter.
@@ -171,8 +178,10 @@ impl<'a> Design<'a> {
     ) -> Self {
         let layers = encoded.layers.iter().map(|layer| {
             let shared = Arc::clone(layer.as_ref()?);
-            let grids = full_scale_grids(&shared.encoded[0], &shared.slices, hardware);
-            Some(LayerDesign::new(shared, grids))
+            let spans = full_scale_spans(&shared.encoded[0], &shared.slices, hardware);
+            let full = spans.iter().map(|s| s.high.max(-s.low)).collect();
+            let grids = spans.into_iter().map(|s| grid(hardware, s, s)).collect();
+            Some(LayerDesign { full_reads: full, ..LayerDesign::new(shared, vec![grids]) })
         });
         Self { network, quantized, plan, hardware, layers: layers.collect() }
     }
@@ -188,7 +197,9 @@ impl<'a> Design<'a> {
             Cause::Wires => hardware.wires().wires().is_some(),
             Cause::Read => hardware.reads_scatter(),
             Cause::Converter => hardware.adc().sigma_lsb() > 0.0,
-            Cause::Rounding | Cause::Clipping => self.layers.iter().flatten().any(|l| l.grids[0].is_some()),
+            Cause::Rounding | Cause::Clipping => {
+                self.layers.iter().flatten().any(|l| l.grids_of(0)[0].is_some())
+            }
             Cause::Programming | Cause::Ageing => true,
         }
     }
@@ -203,9 +214,13 @@ impl<'a> Design<'a> {
         let adc = self.hardware.adc();
         for (layer, ranges) in self.layers.iter_mut().zip(&calibration.ranges) {
             if let Some(layer) = layer {
-                for (grid, range) in layer.grids.iter_mut().zip(ranges) {
-                    *grid = adc.quantizer(range.span(adc.range()));
-                }
+                let full = &layer.full_reads;
+                let grid = |range: &SumRange, full: f64| {
+                    let span = range.span(adc);
+                    grid(self.hardware, span, Span { low: -full, high: full })
+                };
+                layer.grids =
+                    ranges.iter().map(|r| r.iter().zip(full).map(|(r, &f)| grid(r, f)).collect()).collect();
             }
         }
     }
@@ -217,10 +232,14 @@ impl<'a> Design<'a> {
             .zip(&self.network.nodes)
             .filter_map(|(layer, node)| layer.as_ref().map(|l| (l, node)))
             .flat_map(|(layer, node)| {
-                layer.grids.iter().enumerate().map(|(readout, &grid)| ReadoutRange {
-                    layer: node.name.clone(),
-                    readout,
-                    grid,
+                let blocks = layer.grids.len();
+                layer.grids.iter().enumerate().flat_map(move |(block, grids)| {
+                    grids.iter().enumerate().map(move |(readout, &grid)| ReadoutRange {
+                        layer: node.name.clone(),
+                        block: (blocks > 1).then_some(block),
+                        readout,
+                        grid,
+                    })
                 })
             })
             .collect()
@@ -278,14 +297,24 @@ impl LayerDesign {
             slices,
             unsigned,
             exact: LayerProgram::empty(),
-            squares: Squares { slices: Vec::new(), low: 0, table: Vec::new() },
+            squares: Squares { slices: Vec::new(), drive: Drive::Amplitude, low: 0, table: Vec::new() },
         };
         Self { shared: Arc::new(shared), ..self.clone() }
     }
 
     /// A layer whose readouts are converted with these grids.
-    pub(crate) fn new(shared: Arc<EncodedLayer>, grids: Vec<Grid>) -> Self {
-        Self { shared, grids }
+    pub(crate) fn new(shared: Arc<EncodedLayer>, grids: Vec<Vec<Grid>>) -> Self {
+        Self { shared, grids, full_reads: Vec::new() }
+    }
+
+    /// The grids of one block's readouts.
+    pub(crate) fn grids_of(&self, block: usize) -> &[Grid] {
+        self.grids.get(block).unwrap_or(&self.grids[0])
+    }
+
+    /// Whether every readout is converted.
+    pub(crate) fn is_converted(&self) -> bool {
+        self.grids.iter().flatten().all(Option::is_some)
     }
 
     /// The same layer with converters of which only these causes of error act; `periphery` gets the noise in
@@ -314,7 +343,7 @@ impl LayerDesign {
         let finer = if rounds { 1 } else { FINER };
         periphery.sigma_lsb *= finer as f32;
         let digit = self.slices.iter().map(|s| f64::from(s.max_abs())).fold(1.0, f64::max);
-        let grids = self.grids.iter().zip(&self.encoded[0].readouts).map(|(grid, readout)| {
+        let of = |(grid, readout): (&Grid, &Readout)| {
             let grid = (*grid)?;
             let step = grid.step / finer as f32;
             let terms = readout.terms.len() as f64;
@@ -326,13 +355,15 @@ impl LayerDesign {
                 (-most, most)
             };
             Some(Uniform { step, code_min, code_max })
-        });
-        Self::new(Arc::clone(&self.shared), grids.collect())
+        };
+        let readouts = &self.encoded[0].readouts;
+        let grids = self.grids.iter().map(|set| set.iter().zip(readouts).map(of).collect()).collect();
+        Self::new(Arc::clone(&self.shared), grids)
     }
 
     /// The same layer without converters: the sums themselves.
     pub(crate) fn without_converters(&self) -> Self {
-        Self::new(Arc::clone(&self.shared), vec![None; self.grids.len()])
+        Self::new(Arc::clone(&self.shared), vec![vec![None; self.grids[0].len()]])
     }
 }
 
@@ -353,7 +384,7 @@ impl EncodedLayer {
                     .map_err(|source| encode_error(plan, block, source))?,
             );
         }
-        let squares = Squares::new(&slices, layer);
+        let squares = Squares::new(&slices, layer, hardware.dac().drive());
         Ok(Self { encoded, slices, unsigned: !layer.input_signed, exact: exact_program(layer), squares })
     }
 
@@ -375,8 +406,17 @@ fn encode_error(plan: &LayerPlan, block: &Block, source: EncodeError) -> Error {
     }
 }
 
-/// Grids that cover every sum a full read can give, whatever the layer: the converter as built.
-fn full_scale_grids(encoded: &Encoded, slices: &[InputSlice], hardware: &Hardware) -> Vec<Grid> {
+/// The grid that covers a span of sums as the bit line passes them on; `full`: all that a full read can give.
+fn grid(hardware: &Hardware, span: Span, full: Span) -> Grid {
+    let full = full.high.max(-full.low);
+    let seen = |sum: f64| hardware.bit_line().map_or(sum, |line| line.seen(sum, full));
+    // an offset of the line does not make a sum that cannot be negative a signed one
+    let low = if span.low >= 0.0 { 0.0 } else { seen(span.low).min(0.0) };
+    hardware.adc().quantizer(Span { low, high: seen(span.high).max(0.0) })
+}
+
+/// Spans of every sum a full read can give, whatever the layer: the converter as built.
+fn full_scale_spans(encoded: &Encoded, slices: &[InputSlice], hardware: &Hardware) -> Vec<Span> {
     let crossbar = hardware.crossbar();
     let window = hardware.device().window();
     let base = window.g_min_siemens / window.step_siemens(1 << hardware.encoding().cell_bits());
@@ -395,7 +435,7 @@ fn full_scale_grids(encoded: &Encoded, slices: &[InputSlice], hardware: &Hardwar
             } else {
                 (low, high)
             };
-            hardware.adc().quantizer(Span { low: low.min(0.0), high: high.max(0.0) })
+            Span { low: low.min(0.0), high: high.max(0.0) }
         })
         .collect()
 }

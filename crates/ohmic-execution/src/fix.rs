@@ -3,15 +3,17 @@
 use crate::design::{EncodedLayer, LayerDesign};
 use crate::effective::width;
 use crate::program::{BlockProgram, Cells, Grid, LayerProgram, ReadoutProgram, kernel_slice, stacks};
+use crate::stairs::{Climb, LayerStairs, LineNoise, Voltages};
 use ohmic_hardware::dac::{InputSlice, Part, Skipping};
 use ohmic_hardware::{Encoded, Gain, Hardware};
 use ohmic_mapping::{Block as Place, LayerPlan};
 use ohmic_network::quantization::QuantizedMvm;
 use ohmic_numerics::kernel::engine::{Block, BlockSource, Engine, Layout, Negative, Slice, Variance};
-use ohmic_numerics::kernel::{Grids, PackedI16};
+use ohmic_numerics::kernel::{Digit, DigitPart, Grids, PackedI16, Staircases};
 use ohmic_numerics::{Mat, MatRef};
 use rayon::prelude::*;
 use std::ops::Range;
+use std::sync::Arc;
 
 /// What a program needs to know of the hardware beside its cells.
 #[derive(Clone, Copy, Debug)]
@@ -65,6 +67,8 @@ struct Fixed {
     gains: Mat<i32>,
     worth: Vec<i32>,
     sigma: Vec<f32>,
+    /// Staircase of every column, if converters are not uniform.
+    stairs: Vec<u32>,
     /// Fragments within the block's rows.
     fragments: Vec<Range<usize>>,
 }
@@ -74,36 +78,54 @@ pub(crate) fn program(
     design: &LayerDesign,
     plan: &LayerPlan,
     periphery: Periphery,
+    stairs: Option<LayerStairs>,
     seen: &[Seen],
 ) -> LayerProgram {
     let mut ranges: Vec<Grid> = Vec::new();
-    let range_of: Vec<usize> = design
-        .grids
-        .iter()
-        .map(|grid| {
-            ranges.iter().position(|r| r == grid).unwrap_or_else(|| {
-                ranges.push(*grid);
-                ranges.len() - 1
-            })
+    let mut range_of = |grid: &Grid| {
+        ranges.iter().position(|r| r == grid).unwrap_or_else(|| {
+            ranges.push(*grid);
+            ranges.len() - 1
         })
-        .collect();
-    let Periphery { sigma_lsb, skipping, arithmetic } = periphery;
+    };
+    let range_of: Vec<Vec<usize>> =
+        (0..plan.blocks.len()).map(|i| design.grids_of(i).iter().map(&mut range_of).collect()).collect();
+    let Periphery { mut sigma_lsb, skipping, arithmetic } = periphery;
     let slices: Vec<Slice> = design.slices.iter().map(kernel_slice).collect();
-    let narrow = narrow_fraction(design, plan, seen);
+    let driven = stairs.as_ref().and_then(|s| s.driven.as_ref());
+    let narrow = narrow_fraction(design, plan, seen, driven);
     let fraction_bits = narrow.unwrap_or_else(|| wide_fraction(seen));
-    let scale = (-f64::from(fraction_bits)).exp2() as f32;
-    let fixed: Vec<Fixed> = plan
+    let digit_bits = if driven.is_some() { Voltages::FRACTION_BITS as i32 } else { 0 };
+    let scale = (-f64::from(fraction_bits + digit_bits)).exp2() as f32;
+    let mut fixed: Vec<Fixed> = plan
         .blocks
         .par_iter()
         .zip(&design.encoded)
         .zip(seen)
-        .map(|((block, encoded), seen)| {
-            fix(block, plan, encoded, seen, (&ranges, &range_of), fraction_bits, sigma_lsb)
+        .enumerate()
+        .map(|(i, ((block, encoded), seen))| {
+            let stairs = stairs.as_ref().map(|s| (&s.lines[..], &s.of[i][..]));
+            fix(block, plan, encoded, seen, (&ranges, &range_of[i], stairs), fraction_bits, sigma_lsb)
         })
         .collect();
     let small: Option<Vec<Mat<i16>>> =
         narrow.is_some().then(|| fixed.iter().map(|f| f.cells.map(|v| v as i16)).collect());
-    let engine = small.as_ref().filter(|_| arithmetic == Arithmetic::Chosen).and_then(|small| {
+    if fixed.iter().any(|f| f.sigma.iter().any(|&s| s > 0.0)) {
+        // noise of the bit lines alone makes conversions noisy, too
+        sigma_lsb = sigma_lsb.max(f32::MIN_POSITIVE);
+    }
+    // an engine converts every read; where some are not issued, or voltages take the place of digits, it only sums
+    let converts = skipping == Skipping::None && driven.is_none();
+    if let Some(stairs) = stairs.as_ref().filter(|_| converts) {
+        for f in &mut fixed {
+            let padded = f.cells.cols().next_multiple_of(Block::PANEL);
+            let of = Staircases::new(Arc::clone(&stairs.tables), f.stairs.clone(), padded);
+            f.grids = f.grids.take().map(|grids| grids.with_stairs(of));
+        }
+    }
+    let all = small.as_ref().filter(|_| arithmetic == Arithmetic::Chosen);
+    let chosen = all.filter(|_| stairs.is_none() || converts);
+    let engine = chosen.and_then(|small| {
         let sources: Vec<BlockSource<'_>> = small
             .iter()
             .zip(&fixed)
@@ -114,14 +136,24 @@ pub(crate) fn program(
         let quiet = seen.iter().all(|s| s.variance.as_slice().is_empty());
         if quiet || digits <= 255 { Block::choose(&sources, negative(design)) } else { None }
     });
+    let climbs = match (&stairs, all, engine) {
+        (Some(stairs), Some(small), None) => climbs(design, plan, stairs, &fixed, small, scale),
+        _ => None,
+    };
+    let climbing = climbs.as_ref().map(|(engine, _)| *engine);
+    let mut climbs: Vec<Option<Climb>> = match climbs {
+        Some((_, climbs)) => climbs.into_iter().map(Some).collect(),
+        None => (0..plan.blocks.len()).map(|_| None).collect(),
+    };
     let blocks = plan
         .blocks
         .par_iter()
         .zip(&design.encoded)
         .zip(fixed)
+        .zip(&mut climbs)
         .enumerate()
-        .map(|(i, ((block, encoded), fixed))| {
-            let largest_total = largest_total(&fixed, &ranges, &design.slices);
+        .map(|(i, (((block, encoded), fixed), climb))| {
+            let largest_total = largest_total(&fixed, &ranges, stairs.as_ref(), &design.slices);
             let digit = design.slices.iter().map(InputSlice::max_abs).max().unwrap_or(1) as u32;
             let noisy = !fixed.variance.as_slice().is_empty();
             let variance = (noisy && digit <= 255)
@@ -138,7 +170,10 @@ pub(crate) fn program(
                         .map(|f| PackedI16::pack(rows(small[i].view(), f.clone())))
                         .collect(),
                 ),
-                _ => Cells::Wide { cells: fixed.cells, gains: fixed.gains, variance: fixed.variance },
+                _ => match climb.take() {
+                    Some(climb) => Cells::Climb(Box::new(climb)),
+                    None => Cells::Wide { cells: fixed.cells, gains: fixed.gains, variance: fixed.variance },
+                },
             };
             BlockProgram {
                 block: block.id.0,
@@ -151,6 +186,7 @@ pub(crate) fn program(
                 readouts: fixed.readouts,
                 worth: fixed.worth,
                 sigma: fixed.sigma,
+                stairs: fixed.stairs,
                 variance,
                 input_sum_scale: if encoded.input_sum_scale.iter().all(|&s| s == 0) {
                     Vec::new()
@@ -165,25 +201,116 @@ pub(crate) fn program(
         stacks: stacks(&blocks),
         digits: slices.iter().map(|s| s.digit).collect(),
         slices: design.slices.clone(),
-        layout: Layout::new(engine.unwrap_or(Engine::Plain), &plan.fragments),
+        layout: Layout::new(engine.or(climbing).unwrap_or(Engine::Plain), &plan.fragments),
         skipping,
         blocks,
         ranges,
-        fraction_bits,
+        fraction_bits: fraction_bits + digit_bits,
         sigma_lsb,
         spread: None,
+        stairs,
+    }
+}
+
+/// The blocks of a layer for staircases, if its sums, digits and totals fit.
+fn climbs(
+    design: &LayerDesign,
+    plan: &LayerPlan,
+    stairs: &LayerStairs,
+    fixed: &[Fixed],
+    small: &[Mat<i16>],
+    scale: f32,
+) -> Option<(Engine, Vec<Climb>)> {
+    let noisy = fixed.iter().any(|f| !f.variance.as_slice().is_empty());
+    let digit = design.slices.iter().map(InputSlice::max_abs).max().unwrap_or(0);
+    let totals = plan.blocks.iter().zip(fixed).map(|(_, f)| largest_gain(f, &design.slices));
+    let most = totals.max().unwrap_or(0).saturating_mul(stairs.largest());
+    if (noisy && digit > 255) || most > i64::from(i32::MAX) {
+        return None;
+    }
+    // any slice for all: cells are read one slice at a time, and what a code is worth stands in the gain
+    let bits = design.slices.iter().map(|s| s.bits).max().unwrap_or(1);
+    let signed = design.slices.iter().any(|s| s.part == Part::Signed);
+    let part = if signed || stairs.driven.is_some() { DigitPart::Signed } else { DigitPart::Bits };
+    // voltages are digits themselves
+    let bits = stairs.driven.as_ref().map_or(bits, |d| i64::BITS - d.largest().leading_zeros());
+    let one = [Slice { digit: Digit { part, shift: 0, bits }, gain: 1 }];
+    let pieces: Vec<Vec<(Mat<i16>, Range<usize>)>> = fixed
+        .iter()
+        .zip(small)
+        .map(|(fixed, small)| {
+            let piece = |f: &Range<usize>| {
+                let part = rows(small.view(), f.clone());
+                (Mat::from_vec(part.rows(), part.cols(), part.as_slice().to_vec()), 0..f.len())
+            };
+            fixed.fragments.iter().map(piece).collect()
+        })
+        .collect();
+    let widest = fixed.iter().map(|f| f.cells.cols()).max().unwrap_or(0);
+    let ones = vec![1; widest];
+    let sources: Vec<Vec<BlockSource<'_>>> =
+        pieces.iter().map(|p| p.iter().map(|p| fragment_source(p, &ones, scale, &one)).collect()).collect();
+    let negative = if stairs.driven.is_some() { Negative::Possible } else { negative(design) };
+    let engine = Block::choose(&sources.concat(), negative)?;
+    let climbs = fixed
+        .iter()
+        .zip(&sources)
+        .map(|(fixed, sources)| {
+            let sums = sources.iter().map(|s| Block::pack(engine, s)).collect::<Result<_, _>>().ok()?;
+            let fragments = fixed.fragments.len();
+            let rows: Vec<Range<usize>> = (0..fragments).map(|f| f..f + 1).collect();
+            let nothing = Mat::filled(fragments, fixed.cells.cols(), 0);
+            let gains = Mat::filled(fragments, fixed.cells.cols(), 1);
+            let slices: Vec<Slice> =
+                design.slices.iter().map(|s| Slice { gain: 1, ..kernel_slice(s) }).collect();
+            let shape = BlockSource {
+                cells: nothing.view(),
+                fragments: &rows,
+                gains: gains.view(),
+                grids: None,
+                scale: 1.0,
+                slices: &slices,
+            };
+            let shape = Block::pack(Engine::Plain, &shape).ok()?;
+            Some(Climb { sums, gains: fixed.gains.clone(), shape })
+        })
+        .collect::<Option<Vec<Climb>>>()?;
+    Some((engine, climbs))
+}
+
+/// The sums of one fragment alone.
+fn fragment_source<'a>(
+    (cells, rows): &'a (Mat<i16>, Range<usize>),
+    ones: &'a [i32],
+    scale: f32,
+    slices: &'a [Slice],
+) -> BlockSource<'a> {
+    BlockSource {
+        cells: cells.view(),
+        fragments: std::slice::from_ref(rows),
+        gains: MatRef::new(1, cells.cols(), &ones[..cells.cols()]),
+        grids: None,
+        scale,
+        slices,
     }
 }
 
 /// The largest magnitude that totals can have; all of 64 bits without converters.
-fn largest_total(fixed: &Fixed, ranges: &[Grid], slices: &[InputSlice]) -> i64 {
-    let code = fixed.readouts.iter().map(|r| {
-        ranges[r.range].map_or(i64::MAX, |q| i64::from(q.code_max).abs().max(i64::from(q.code_min).abs()))
+fn largest_total(fixed: &Fixed, ranges: &[Grid], stairs: Option<&LayerStairs>, slices: &[InputSlice]) -> i64 {
+    let code = fixed.readouts.iter().map(|r| match stairs {
+        Some(stairs) => stairs.largest(),
+        None => {
+            ranges[r.range].map_or(i64::MAX, |q| i64::from(q.code_max).abs().max(i64::from(q.code_min).abs()))
+        }
     });
+    code.max().unwrap_or(0).saturating_mul(largest_gain(fixed, slices))
+}
+
+/// The largest magnitude that codes are multiplied with, summed over a vector's reads.
+fn largest_gain(fixed: &Fixed, slices: &[InputSlice]) -> i64 {
     let gain = fixed.gains.as_slice().iter().map(|g| i64::from(*g).abs()).max().unwrap_or(0);
     let steps: i64 = slices.iter().map(|s| s.gain.abs()).sum();
-    let reads = fixed.fragments.len() as i64 * gain;
-    code.max().unwrap_or(0).saturating_mul(reads).saturating_mul(steps)
+    (fixed.fragments.len() as i64 * gain).saturating_mul(steps)
 }
 
 impl Fixed {
@@ -212,13 +339,16 @@ fn rows<T: Copy>(m: MatRef<'_, T>, rows: Range<usize>) -> MatRef<'_, T> {
     MatRef::new(rows.len(), m.cols(), &m.as_slice()[rows.start * m.cols()..rows.end * m.cols()])
 }
 
+/// Noise of the bit lines of each readout, and the staircase of each column of what converters see.
+type ColumnStairs<'a> = (&'a [LineNoise], &'a [u32]);
+
 /// One block in integers, with its readouts laid out as columns.
 fn fix(
     block: &Place,
     plan: &LayerPlan,
     encoded: &Encoded,
     seen: &Seen,
-    (ranges, range_of): (&[Grid], &[usize]),
+    (ranges, range_of, stairs): (&[Grid], &[usize], Option<ColumnStairs<'_>>),
     fraction_bits: i32,
     sigma_lsb: f32,
 ) -> Fixed {
@@ -257,7 +387,15 @@ fn fix(
         .then(|| Grids::new(column_grids.iter().copied().flatten(), padded));
     // a quiet converter has no sigma; read noise alone still wants one a column
     let mut sigma: Vec<f32> = column_grids.iter().map(|g| g.map_or(0.0, |g| sigma_lsb * g.step)).collect();
+    if let Some((lines, _)) = stairs {
+        for (readout, line) in readouts.iter().zip(lines) {
+            for sigma in &mut sigma[readout.columns.clone()] {
+                *sigma = ((f64::from(*sigma).powi(2) + line.sigma * line.sigma).sqrt() / line.slope) as f32;
+            }
+        }
+    }
     sigma.resize(padded, 0.0);
+    let stairs = stairs.map_or_else(Vec::new, |(_, of)| sources.iter().map(|&(c, _)| of[c]).collect());
     let whole = Mat::from_fn(fragments.len(), columns, |local, at| {
         let (readout, encoded) = readouts
             .iter()
@@ -284,7 +422,7 @@ fn fix(
     let scale = f64::from(fraction_bits).exp2();
     let variance = if seen.variance.as_slice().is_empty() { Mat::default() } else { pick(&seen.variance) };
     let cells = pick(&seen.levels).map(|v| (v * scale).round() as i32);
-    Fixed { cells, variance, readouts, grids, gains, worth, sigma, fragments }
+    Fixed { cells, variance, readouts, grids, gains, worth, sigma, stairs, fragments }
 }
 
 fn gain(gain: &Gain, fragment: usize, column: usize) -> i32 {
@@ -321,8 +459,14 @@ fn largest_sum(plan: &LayerPlan, seen: &[Seen], step: Option<usize>) -> f64 {
 /// is then at most 2^-12 of it); none for whole levels.
 ///
 /// One-bit digits leave room for four rows in 16 bits ([`Engine::Table16`]), others for one.
-fn narrow_fraction(design: &LayerDesign, plan: &LayerPlan, seen: &[Seen]) -> Option<i32> {
+fn narrow_fraction(
+    design: &LayerDesign,
+    plan: &LayerPlan,
+    seen: &[Seen],
+    driven: Option<&Voltages>,
+) -> Option<i32> {
     let digit = design.slices.iter().map(|s| i64::from(s.max_abs())).max().unwrap_or(1);
+    let digit = driven.map_or(digit, Voltages::largest);
     if design.slices.iter().any(|s| s.bits > 15) {
         return None;
     }
@@ -336,7 +480,7 @@ fn narrow_fraction(design: &LayerDesign, plan: &LayerPlan, seen: &[Seen]) -> Opt
     // half a unit of rounding a row stays far below the other half of the range
     let by_sum = f64::from(i32::MAX / 2) / (largest_sum(plan, seen, None) * digit as f64);
     // without converters whole sums are weighed and added up, in 32 bits too
-    let by_total = if design.grids.iter().all(Option::is_some) {
+    let by_total = if design.is_converted() {
         by_sum
     } else {
         let gains: f64 = design.slices.iter().map(|s| s.gain.abs() as f64).sum();
@@ -406,6 +550,7 @@ pub(crate) fn exact_program(layer: &QuantizedMvm) -> LayerProgram {
             readouts: vec![ReadoutProgram { columns: 0..weights.cols(), range: 0, shared_gain: None }],
             worth: vec![1; weights.cols()],
             sigma: Vec::new(),
+            stairs: Vec::new(),
             variance: None,
             input_sum_scale: Vec::new(),
             largest_total: i64::MAX,
@@ -422,5 +567,6 @@ pub(crate) fn exact_program(layer: &QuantizedMvm) -> LayerProgram {
         fraction_bits: 0,
         sigma_lsb: 0.0,
         spread: None,
+        stairs: None,
     }
 }

@@ -8,6 +8,7 @@
 use crate::design::LayerDesign;
 use crate::fix::{Periphery, Seen, program};
 use crate::program::LayerProgram;
+use crate::stairs::LayerStairs;
 use ohmic_hardware::Hardware;
 use ohmic_hardware::dac::{InputSlice, Part};
 use ohmic_hardware::device::CurrentLaw;
@@ -209,12 +210,13 @@ pub(crate) fn layer_program(
     layer: &LayerDesign,
     plan: &LayerPlan,
     periphery: Periphery,
+    stairs: Option<LayerStairs>,
     seen: &[Seen],
 ) -> LayerProgram {
     let spread = driven.and_then(|driven| driven.spread(&layer.slices));
-    let Some(spread) = spread else { return program(layer, plan, periphery, seen) };
+    let Some(spread) = spread else { return program(layer, plan, periphery, stairs, seen) };
     let steps = layer.with_steps(spread.steps(), spread.is_unsigned());
-    let program = program(&steps, &spread.plan(plan), periphery, seen);
+    let program = program(&steps, &spread.plan(plan), periphery, stairs, seen);
     LayerProgram { spread: Some(Arc::new(spread)), ..program }
 }
 

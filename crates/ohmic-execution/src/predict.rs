@@ -120,7 +120,7 @@ impl<'a> Layer<'a> {
         Self {
             statistics,
             cells,
-            grids: &layer.grids,
+            grids: layer.grids_of(0),
             sigma_lsb: f64::from(hardware.adc().sigma_lsb()),
             base: match hardware.crossbar().dummy_column {
                 DummyColumn::Analog => 0.0,

@@ -6,6 +6,7 @@
 //! (`docs/physics`, fixed-point analog sums).
 
 use crate::nonlinear::Spread;
+use crate::stairs::{Climb, LayerStairs};
 use ohmic_hardware::dac::{InputSlice, Part, Skipping};
 use ohmic_numerics::kernel::engine::{Block, Engine, Layout, Slice, Variance};
 use ohmic_numerics::kernel::{Digit, DigitPart, PackedI16};
@@ -32,6 +33,8 @@ pub(crate) enum Cells {
     Engine(Box<Block>),
     /// 16 bits, one matrix a fragment, nothing behind them.
     Sums(Vec<PackedI16>),
+    /// Sums by an engine, conversions by staircases.
+    Climb(Box<Climb>),
     /// The plain form: where 16-bit cells, 32-bit sums or 15-bit digits do not suffice, and for tests.
     Wide {
         /// Rows × columns, in units of `2^-fraction_bits` of a level.
@@ -67,6 +70,8 @@ pub(crate) struct BlockProgram {
     pub(crate) sigma: Vec<f32>,
     /// Variance of its cells in integers, if reads are noisy and digits have at most 8 bits.
     pub(crate) variance: Option<Variance>,
+    /// Staircase of every column, if its converters are not uniform.
+    pub(crate) stairs: Vec<u32>,
     /// `y[c] += input_sum_scale[c] · sum x`; empty if unused.
     pub(crate) input_sum_scale: Vec<i64>,
     /// The largest magnitude that its totals can have.
@@ -132,12 +137,14 @@ pub(crate) struct LayerProgram {
     pub(crate) stacks: Vec<Vec<usize>>,
     /// Converter grids that readouts refer to; all `None` or all `Some`.
     pub(crate) ranges: Vec<Grid>,
-    /// Unit of the cells: `2^-fraction_bits` of a level step.
+    /// Unit of the sums: `2^-fraction_bits` of a level step.
     pub(crate) fraction_bits: i32,
     /// Input-referred converter noise, in steps of its grid.
     pub(crate) sigma_lsb: f32,
     /// How inputs are spread before they are read, if cells are not linear and digits have several bits.
     pub(crate) spread: Option<Arc<Spread>>,
+    /// Converters that are not uniform.
+    pub(crate) stairs: Option<LayerStairs>,
 }
 
 /// An input slice as the kernels take it.
@@ -165,7 +172,14 @@ impl LayerProgram {
             fraction_bits: 0,
             sigma_lsb: 0.0,
             spread: None,
+            stairs: None,
         }
+    }
+
+    /// What a digit drives.
+    pub(crate) fn driven(&self, digit: i32) -> i32 {
+        let driven = self.stairs.as_ref().and_then(|s| s.driven.as_ref());
+        driven.map_or(digit, |d| d.of(digit))
     }
 
     /// The blocks of a stack.
@@ -180,7 +194,9 @@ impl LayerProgram {
 
     /// What one code of a range is worth, in levels.
     pub(crate) fn step(&self, range: usize) -> f64 {
-        self.ranges[range].map_or((-f64::from(self.fraction_bits)).exp2(), |q| f64::from(q.step))
+        let behind = self.stairs.as_ref().map_or(0, |s| s.fraction_bits);
+        let whole = |q: Uniform| f64::from(q.step) * (-f64::from(behind)).exp2();
+        self.ranges[range].map_or((-f64::from(self.fraction_bits)).exp2(), whole)
     }
 
     /// Whether the machine issues the read of a slice of a fragment with these inputs.
@@ -191,9 +207,11 @@ impl LayerProgram {
         }
     }
 
-    /// Whether a read has to be computed: it gives code 0 if its digits are zero and its converter quiet.
+    /// Whether a read has to be computed: it gives code 0 if its digits are zero and its converter uniform
+    /// and quiet.
     pub(crate) fn is_computed(&self, slice: &InputSlice, occupied: Occupied) -> bool {
-        occupied.drives(slice) || (self.sigma_lsb > 0.0 && self.is_issued(slice, occupied))
+        let always = self.sigma_lsb > 0.0 || self.stairs.is_some();
+        occupied.drives(slice) || (always && self.is_issued(slice, occupied))
     }
 }
 

@@ -2,10 +2,11 @@
 
 use crate::nonlinear::SpreadVectors;
 use crate::program::{BlockProgram, Cells, LayerProgram, Occupied};
+use crate::stairs::{self, Tile};
 use crate::wide;
 use ohmic_hardware::Skipping;
 use ohmic_numerics::kernel::engine::{Deviates, Digits, Read, Start, Totals, Values, Vectors, Workspace};
-use ohmic_numerics::kernel::{self, Accumulators, Order, Weighed};
+use ohmic_numerics::kernel::{self, Accumulators, Digit, DigitPart, Order, Weighed};
 use ohmic_numerics::{Noise, Site};
 use std::ops::Range;
 
@@ -18,9 +19,15 @@ pub(crate) struct Scratch {
     issued: Vec<u64>,
     worth: Vec<f64>,
     pub(crate) spread: SpreadVectors,
+    slices: Vec<Digits>,
+    driven: Vec<Vec<i32>>,
+    stairs: stairs::Buffers,
     pub(crate) sums: Vec<i32>,
     pub(crate) offsets: Vec<u32>,
 }
+
+/// A voltage as a digit: the integer itself.
+const VOLTAGE: Digit = Digit { part: DigitPart::Signed, shift: 0, bits: 15 };
 
 /// Most vectors of a tile: whole sets of every engine's.
 pub(crate) const TILE: usize = 1024;
@@ -77,7 +84,7 @@ pub(crate) type Answer<'a> = Accumulators<'a>;
 fn tile(program: &LayerProgram, noisy: bool) -> usize {
     let slices = program.slices.len();
     let mut most = DIGIT_BYTES / (program.layout.bytes_a_read() * slices).max(1);
-    if noisy && !program.layout.by_column() {
+    if noisy && (!program.layout.by_column() || program.stairs.is_some()) {
         let fragments = program.blocks.iter().map(|b| b.fragments.len()).max().unwrap_or(1);
         most = most.min(DEVIATION_BYTES / (4 * 64 * fragments * slices));
     }
@@ -95,12 +102,38 @@ fn multiply_tile(
     mut answer: Answer<'_>,
     scratch: &mut Scratch,
 ) -> u64 {
-    let Scratch { digits, squares, workspace, issued, worth, .. } = scratch;
+    let Scratch { digits, squares, workspace, issued, worth, slices, driven, stairs, .. } = scratch;
     let is_engine = |b: &BlockProgram| matches!(b.cells, Cells::Engine(_));
     let mut cut = None;
     let mut clips = 0;
     if program.blocks.iter().any(is_engine) {
         cut = Some(digits.cut(&program.layout, &program.digits, vectors));
+    }
+    let mut by_slice = Vec::new();
+    if program.blocks.iter().any(|b| matches!(b.cells, Cells::Climb(_))) {
+        slices.resize_with(program.digits.len().max(slices.len()), Digits::default);
+        if let Some(table) = program.stairs.as_ref().and_then(|s| s.driven.as_ref()) {
+            // voltages take the place of digits
+            driven.resize_with(program.slices.len().max(driven.len()), Vec::new);
+            for (driven, slice) in driven.iter_mut().zip(&program.slices) {
+                driven.clear();
+                driven.resize(vectors.count() * vectors.stride, 0);
+                for (v, driven) in driven.chunks_exact_mut(vectors.stride).enumerate() {
+                    for (row, driven) in driven[..vectors.k].iter_mut().enumerate() {
+                        *driven = table.of(slice.digit(vectors.at(v, row)));
+                    }
+                }
+            }
+            for (digits, driven) in slices.iter_mut().zip(driven.iter()).take(program.slices.len()) {
+                let vectors = Vectors { values: Values::Words(driven), ..vectors };
+                by_slice.push(digits.cut(&program.layout, &[VOLTAGE], vectors));
+            }
+        } else {
+            let cut = |(digits, digit): (_, _)| {
+                Digits::cut(digits, &program.layout, std::slice::from_ref(digit), vectors)
+            };
+            by_slice.extend(slices.iter_mut().zip(&program.digits).map(cut));
+        }
     }
     let has_variance = noise.is_some() && program.blocks.iter().any(|b| b.variance.is_some());
     let squares = if has_variance { squares.squares(&program.layout, &program.digits, vectors) } else { &[] };
@@ -108,6 +141,21 @@ fn multiply_tile(
         let bottom = &program.blocks[stack[0]];
         for block in program.stacked(stack) {
             add_input_sums(program, block, inputs, &mut answer);
+        }
+        if let Cells::Climb(_) = &bottom.cells {
+            let is_some = issue(program, vectors, program.stacked(stack), issued) == Issued::Some;
+            worth.clear();
+            worth.extend(bottom.worth.iter().map(|&w| f64::from(w)));
+            let tile = Tile {
+                vectors: vectors.count(),
+                digits: &by_slice,
+                squares,
+                first_draw,
+                noise,
+                issued: is_some.then_some(&issued[..]),
+            };
+            clips += stairs::read_stack(program, stack, tile, worth, (workspace, stairs), &mut answer);
+            continue;
         }
         let (Cells::Engine(engine), Some(digits)) = (&bottom.cells, cut) else {
             let stack: Vec<&BlockProgram> = program.stacked(stack).collect();
@@ -195,7 +243,7 @@ pub(crate) fn occupied(vectors: Vectors<'_>, vector: usize, rows: Range<usize>) 
 }
 
 /// Weighs the totals of some columns of a block with their steps and adds them to the answer.
-fn weigh(
+pub(crate) fn weigh(
     program: &LayerProgram,
     block: &BlockProgram,
     totals: &Totals<'_>,

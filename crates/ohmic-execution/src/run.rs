@@ -237,7 +237,10 @@ pub(crate) fn count(
             activity.rows += vectors_n * slices * plan.k as u64;
             let deepest = row_ranges(plan).map(|f| f.len() as u64).max().unwrap_or(0);
             if group < turns {
+                let dac = design.hardware.dac();
+                let pulses: u64 = layer.slices.iter().map(|s| dac.pulses(s)).sum();
                 activity.steps += vectors_n * slices * deepest;
+                activity.pulses += vectors_n * pulses * deepest;
             }
         }
         Skipping::LeadingZeros => {
@@ -257,6 +260,7 @@ pub(crate) fn count(
                 }
                 if group < turns {
                     activity.steps += longest;
+                    activity.pulses += longest;
                 }
             }
             activity.skipped =

@@ -72,8 +72,9 @@ fn fold(
                     continue;
                 }
                 let inside = row - block.first_row;
+                let driven = program.driven(d);
                 for (sum, &g) in sums.iter_mut().zip(cells.row(inside)) {
-                    *sum += i64::from(d) * i64::from(g);
+                    *sum += i64::from(driven) * i64::from(g);
                 }
                 let square = u64::from(d.unsigned_abs()).pow(2);
                 if let Some(integers) = &block.variance {
@@ -113,8 +114,15 @@ fn fold(
                                 };
                         }
                     }
-                    clips += u64::from(grid.clips(level));
-                    folded[c] += gain * i64::from(grid.code(level));
+                    let (clipped, code) = match &program.stairs {
+                        None => (grid.clips(level), grid.code(level)),
+                        Some(stairs) => {
+                            let stairs = &stairs.tables[block.stairs[c] as usize];
+                            (stairs.clips(level), stairs.value(level))
+                        }
+                    };
+                    clips += u64::from(clipped);
+                    folded[c] += gain * i64::from(code);
                 }
             }
         }

@@ -357,7 +357,34 @@ fn bits_needed(low: f64, high: f64) -> u32 {
 
 fn check_adc(places: &Places<'_>, hw: &Hardware) -> Result<(), Error> {
     let adc: &dyn Adc = hw.adc.as_ref();
+    let linear = hw.dac.drive_levels().is_none() && hw.dac.drive() == crate::Drive::Amplitude;
+    if hw.device.current_law().is_some() && !linear {
+        return Err(places.invalid(
+            "dac.kind",
+            "digits as time, or as voltages that are off, do not go with cells that are not linear"
+                .to_owned(),
+            &[("device.kind", "current is not proportional to voltage".to_owned())],
+            "dac.kind = \"uniform\" without `inl_bow_lsb` and `inl_sigma_lsb`, or linear cells".to_owned(),
+        ));
+    }
     if adc.quantizer(crate::Span { low: 0.0, high: 1.0 }).is_none() {
+        if hw.dac.drive_levels().is_some() {
+            return Err(places.invalid(
+                "adc.kind",
+                "a converter that passes on sums as they are does not go with voltages that are off"
+                    .to_owned(),
+                &[("dac.kind", "voltages are not equally spaced".to_owned())],
+                "a converter with codes, like adc.kind = \"uniform\"".to_owned(),
+            ));
+        }
+        if hw.bit_line().is_some() {
+            return Err(places.invalid(
+                "adc.kind",
+                "a converter that passes on sums as they are sees none of what the bit line does".to_owned(),
+                &[("device.kind", "sums are seen through its bit lines".to_owned())],
+                "a converter with codes, like adc.kind = \"uniform\"".to_owned(),
+            ));
+        }
         return Ok(());
     }
     let (bits, rows) = (adc.bits(), hw.crossbar.rows_per_read);

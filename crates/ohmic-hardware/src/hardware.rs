@@ -1,6 +1,7 @@
 //! The checked machine: what every later stage is given.
 
 use crate::adc::Adc;
+use crate::adc::transfer::BitLine;
 use crate::component::Component;
 use crate::dac::Dac;
 use crate::device::{DeviceModel, Held, Patch};
@@ -95,6 +96,11 @@ impl Hardware {
     /// The converters.
     pub fn adc(&self) -> &dyn Adc {
         self.adc.as_ref()
+    }
+
+    /// What stands between the sums of bit lines and the converters, if anything does.
+    pub fn bit_line(&self) -> Option<&dyn BitLine> {
+        self.device.bit_line()
     }
 
     /// Broken cells.

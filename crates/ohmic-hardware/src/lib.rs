@@ -27,9 +27,9 @@ pub mod variation;
 pub mod wires;
 pub mod write;
 
-pub use adc::{Adc, RangePolicy, Span};
+pub use adc::{Adc, RangePer, RangePolicy, Span};
 pub use component::{Component, CostModel, Level, OutsideValidity};
-pub use dac::{Dac, InputSign, InputSlice, Part, Skipping};
+pub use dac::{Dac, Drive, InputSign, InputSlice, Part, Skipping};
 pub use device::{CurrentLaw, DeviceModel, Held, Patch, ReadNoise, Window};
 pub use encoding::{EncodeError, Encoded, Gain, Readout, Sign, WeightEncoding};
 pub use error::Error;

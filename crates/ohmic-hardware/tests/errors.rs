@@ -36,7 +36,7 @@ unknown key `adc.bitz`
 25 | bitz = 8
    | ^^^^ the kind `uniform` has no such key
    |
-   = help: did you mean `bits`? known keys: kind, bits, range, percentile, sigma_lsb, unused_codes"
+   = help: did you mean `bits`? known keys: kind, bits, range, percentile, range_per, sigma_lsb, offset_sigma_lsb, gain_sigma, dnl_sigma_lsb, inl_bow_lsb, calibration, calibration_fraction_bits, unused_codes"
     );
 }
 

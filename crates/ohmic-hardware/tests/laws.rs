@@ -3,6 +3,7 @@
 
 use ohmic_config::key::Presence;
 use ohmic_config::{Error, Kind};
+use ohmic_hardware::adc::transfer::Instance;
 use ohmic_hardware::component::Machine;
 use ohmic_hardware::{
     Conditions, CrossbarSpec, DummyColumn, Event, Hardware, Held, InputSign, Patch, Span, Window, adc,
@@ -215,6 +216,37 @@ fn converters_are_monotone_and_cover_their_span() {
             assert_eq!(q.code(0.0), 0, "{}", kind.name);
             let codes: Vec<_> = (-6000..=6000).map(|v| q.code(v as f32 / 10.0)).collect();
             assert!(codes.is_sorted(), "{}", kind.name);
+        }
+    }
+}
+
+/// Converters that are not uniform: decisions of every code ascend, are the converter's own, and come back by
+/// address; the quiet form is the uniform converter itself, which an engine reads.
+#[test]
+fn converters_decide_by_address_and_quiet_ones_are_uniform() {
+    let noise = Noise::new(Seed(11));
+    for kind in adc::KINDS {
+        let quiet = kind.build_text(kind.quiet.unwrap()).unwrap();
+        assert!(quiet.imperfection().is_none() && quiet.sigma_lsb() <= 0.0, "{}", kind.name);
+        let errors = "\noffset_sigma_lsb = 0.5\ngain_sigma = 0.02\ndnl_sigma_lsb = 0.2\ninl_bow_lsb = 1.0";
+        for more in ["", errors] {
+            let own = kind.example.contains("offset_sigma_lsb");
+            let more = if own {
+                more.replace("\noffset_sigma_lsb = 0.5", "").replace("\ngain_sigma = 0.02", "")
+            } else {
+                more.to_owned()
+            };
+            let Ok(adc) = kind.build_text(&format!("{}{more}", kind.example)) else {
+                assert_eq!(kind.name, "ideal");
+                continue;
+            };
+            let Some(imperfection) = adc.imperfection() else { continue };
+            let of = |crossbar, index| imperfection.decisions(Instance { noise: &noise, crossbar, index });
+            let first = of(4, 2);
+            assert_eq!(first.len(), (1 << adc.bits()) - 1, "{}", kind.name);
+            assert!(first.is_sorted() && first.iter().all(|t| t.is_finite()), "{}", kind.name);
+            assert_eq!(first, of(4, 2), "{}", kind.name);
+            assert_ne!(first, of(5, 2), "{}", kind.name);
         }
     }
 }

@@ -77,11 +77,12 @@ impl Cost {
 }
 
 /// Time of one read: the lines are driven while the previous sums are converted, so the slower of the
-/// two counts. `columns` is the number of conversions a read asks of one crossbar.
-pub fn read_time_s(hardware: &Hardware, columns: usize) -> f64 {
+/// two counts. `columns` is the number of conversions a read asks of one crossbar, `pulses` how many times the read
+/// time its lines are driven (more than 1 where digits are times; the mean over slices).
+pub fn read_time_s(hardware: &Hardware, columns: usize, pulses: f64) -> f64 {
     let crossbar = hardware.crossbar();
     let turns = columns.div_ceil(crossbar.adcs) as f64;
-    crossbar.t_read_s.max(turns / crossbar.adc_rate_hz)
+    (crossbar.t_read_s * pulses).max(turns / crossbar.adc_rate_hz)
 }
 
 /// The cost of one inference: the mean over the samples of a run.
@@ -97,6 +98,7 @@ pub fn cost(plan: &Plan, hardware: &Hardware, activity: &Activity, events: &[Eve
         per_inference[i] = events.scaled(1.0 / samples);
         let steps = activity.layers[i].steps as f64 / samples;
         let reads = activity.layers[i].reads as f64;
+        let pulses = activity.layers[i].pulses as f64 / (activity.layers[i].steps as f64).max(1.0);
         let copies = plan.blocks.iter().filter(|b| b.group == 0 && b.rows == plan.blocks[0].rows).count();
         let conversions = per_inference[i].get(Event::Conversion);
         // the widest crossbar sets the pace: as many columns as the mean, to the next whole one
@@ -105,7 +107,7 @@ pub fn cost(plan: &Plan, hardware: &Hardware, activity: &Activity, events: &[Eve
         layers.push(LayerCost {
             id: plan.id,
             energy_joule: 0.0,
-            time_s: steps * read_time_s(hardware, columns),
+            time_s: steps * read_time_s(hardware, columns, pulses),
             conversions,
             steps,
         });

@@ -22,6 +22,8 @@ pub enum Chart {
     Bars(Bars),
     /// Stacked columns over categories, one panel per design.
     Stack(Stack),
+    /// Histograms with a range marked.
+    Histograms(Histograms),
 }
 
 /// Points and lines over a numeric axis.
@@ -152,4 +154,36 @@ pub struct Stack {
     pub parts: Vec<String>,
     /// Title and, per category, the parts; an empty column: no value.
     pub panels: Vec<(String, Vec<Vec<f64>>)>,
+}
+
+/// Histograms with a range marked, one panel below the other.
+#[derive(Clone, Debug)]
+pub struct Histograms {
+    /// Title of the axis that is counted over, unit included.
+    pub x_title: String,
+    /// Title of the counts, which are drawn in decades.
+    pub y_title: String,
+    /// Names of what lies inside and outside of the range, for the legend.
+    pub parts: Vec<String>,
+    /// The histograms.
+    pub panels: Vec<Histogram>,
+}
+
+/// One histogram.
+#[derive(Clone, Debug)]
+pub struct Histogram {
+    /// What was counted.
+    pub title: String,
+    /// Where the first bin begins and the last one ends.
+    pub low: f64,
+    /// See `low`.
+    pub high: f64,
+    /// Counts of equally wide bins.
+    pub counts: Vec<u64>,
+    /// The range that is marked.
+    pub range: (f64, f64),
+    /// Fraction that lies below the range.
+    pub below: f64,
+    /// Fraction that lies above it.
+    pub above: f64,
 }

@@ -17,7 +17,8 @@ mod points;
 mod scale;
 
 pub use chart::{
-    Bars, Chart, Figure, Join, LegendEntry, Lines, Panel, Reference, Series, Spot, Stack, YRange,
+    Bars, Chart, Figure, Histogram, Histograms, Join, LegendEntry, Lines, Panel, Reference, Series, Spot,
+    Stack, YRange,
 };
 pub use draw::{png, svg};
 pub use error::Error;

@@ -39,12 +39,13 @@ impl StageKeys {
         let encoding = format!("{same_integers}\n{nominal}");
         if hardware.device().current_law().is_some() {
             // nominal cells have a law too, and cells a matrix for each voltage that inputs are driven with
-            let all = format!("{same_integers}\n{}", without(hardware.resolved(), BEHIND));
+            let all = without(hardware.resolved(), BEHIND);
+            let all = format!("{same_integers}\n{:?}\n{all}", hardware.adc().range_per());
             return Self { encoding, calibration: all.clone(), cells: all, weights: weights.to_vec() };
         }
         Self {
             encoding,
-            calibration: format!("{same_integers}\n{window:?}\n{nominal}"),
+            calibration: format!("{same_integers}\n{window:?}\n{:?}\n{nominal}", hardware.adc().range_per()),
             cells: without(hardware.resolved(), &[BEHIND, INPUTS].concat()),
             weights: weights.to_vec(),
         }

@@ -6,7 +6,7 @@ use crate::reuse::StageKeys;
 use crate::runner::in_lanes;
 use crate::{Error, Evaluate, Fidelity, Point, Prepared, networks};
 use ohmic_execution::{
-    Calibration, ChipBuilder, Design, EncodedNetwork, ProgrammedLayer, RunOptions, Shortcuts,
+    Calibration, ChipBuilder, Design, EncodedNetwork, ProgrammedLayer, RunOptions, Shortcuts, SumHistogram,
 };
 use ohmic_hardware::{Hardware, InputRange, Precision, WeightScale};
 use ohmic_mapping::Plan;
@@ -205,6 +205,48 @@ impl Simulation {
         done.into_iter().filter_map(OnceLock::into_inner).map(|result| result.map_err(failed)).collect()
     }
 
+    /// What the converters of every layer meet on the calibration images of a point, and the ranges chosen by it,
+    /// on `threads` threads (one a core if `None`).
+    ///
+    /// # Errors
+    /// No threads, or why the network cannot be encoded or calibrated.
+    pub fn histograms(&self, case: &Case, threads: Option<usize>) -> Result<Vec<SumHistogram>, Error> {
+        let pool = crate::runner::pool(threads)?;
+        let failed = |problem| Error::Trial { problem };
+        let design = self.designed(case, &pool).map_err(failed)?;
+        let seen = self.calibration(case, &design, &pool).map_err(failed)?;
+        Ok(seen.histograms(&design))
+    }
+
+    /// The encoded network, its ranges chosen.
+    fn designed<'a>(&'a self, case: &'a Case, pool: &ThreadPool) -> Result<Design<'a>, String> {
+        let plan = case.plan.as_ref().map_err(Clone::clone)?;
+        let keys = &case.keys;
+        let encoded = self.cache.get(Stage::Encoding, &keys.encoding, EncodedNetwork::bytes, || {
+            pool.install(|| EncodedNetwork::new(&case.quantized, plan, &case.hardware))
+                .map_err(|e| e.to_string())
+        })?;
+        let mut design = Design::uncalibrated(&case.network, &case.quantized, plan, &case.hardware, &encoded);
+        if design.asks_for_calibration() {
+            let ranges = self.calibration(case, &design, pool)?;
+            design.calibrate(&ranges);
+        }
+        Ok(design)
+    }
+
+    fn calibration(
+        &self,
+        case: &Case,
+        design: &Design<'_>,
+        pool: &ThreadPool,
+    ) -> Result<Arc<Calibration>, String> {
+        self.cache.get(Stage::Calibration, &case.keys.calibration, Calibration::bytes, || {
+            let set = &case.calibration.set;
+            let images = set.batch(0..set.len());
+            pool.install(|| Calibration::observe(design, &images)).map_err(|e| e.to_string())
+        })
+    }
+
     /// The test images of a point and the images that its scales and ranges are chosen on.
     fn data(&self, point: &Point, precision: &Precision) -> Result<(Arc<LoadedSet>, Arc<LoadedSet>), String> {
         let spec = data_spec(&point.locate(&point.data))?;
@@ -291,20 +333,7 @@ impl Evaluate for Simulation {
 
     fn design<'a>(&'a self, case: &'a Case, _: &Point, pool: &ThreadPool) -> Result<PointDesign<'a>, String> {
         let plan = case.plan.as_ref().map_err(Clone::clone)?;
-        let keys = &case.keys;
-        let encoded = self.cache.get(Stage::Encoding, &keys.encoding, EncodedNetwork::bytes, || {
-            pool.install(|| EncodedNetwork::new(&case.quantized, plan, &case.hardware))
-                .map_err(|e| e.to_string())
-        })?;
-        let mut design = Design::uncalibrated(&case.network, &case.quantized, plan, &case.hardware, &encoded);
-        if design.asks_for_calibration() {
-            let ranges = self.cache.get(Stage::Calibration, &keys.calibration, Calibration::bytes, || {
-                let set = &case.calibration.set;
-                let images = set.batch(0..set.len());
-                pool.install(|| Calibration::observe(&design, &images)).map_err(|e| e.to_string())
-            })?;
-            design.calibrate(&ranges);
-        }
+        let design = self.designed(case, pool)?;
         Ok(PointDesign { case, plan, design, quiet: OnceLock::new() })
     }
 

@@ -92,6 +92,9 @@ pub(crate) struct RunArgs {
     /// Folder for the results (CSV, JSON, Parquet, resolved hardware)
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
+    /// Draw the sums that converters meet on the calibration images, and the range chosen, into the folder's figures/
+    #[arg(long, requires = "out")]
+    pub(crate) histograms: bool,
     #[command(flatten)]
     pub(crate) memory: MemoryArgs,
 }

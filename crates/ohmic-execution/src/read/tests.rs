@@ -3,12 +3,14 @@
 use super::*;
 use crate::design::{EncodedLayer, LayerDesign};
 use crate::fix::{Arithmetic, Periphery, Seen, exact_program, program};
+use crate::stairs::{LayerStairs, LineNoise, Voltages};
 use ohmic_hardware::dac::Skipping;
 use ohmic_hardware::dac::{InputSlice, Part};
 use ohmic_hardware::{Encoded, Gain, Readout, Sign};
 use ohmic_mapping::{Block, BlockId, LayerPlan};
 use ohmic_network::quantization::QuantizedMvm;
 use ohmic_network::{Gather, LayerId};
+use ohmic_numerics::kernel::Stairs;
 use ohmic_numerics::{Mat, Purpose, Seed, Uniform};
 use std::sync::Arc;
 
@@ -25,6 +27,7 @@ struct Case {
     read_noise: f64,
     spread: f64,
     converter: bool,
+    stairs: bool,
 }
 
 fn draw(purpose: u32, i: usize, range: i64) -> i64 {
@@ -107,7 +110,7 @@ fn build(case: &Case) -> (LayerDesign, LayerPlan, Vec<Seen>) {
         gather: Gather::Vector { len: case.k },
     };
     let exact = exact_program(&layer);
-    let squares = crate::design::Squares::new(&case.slices, &layer);
+    let squares = crate::design::Squares::new(&case.slices, &layer, ohmic_hardware::Drive::Amplitude);
     let plan = LayerPlan {
         id: LayerId(2),
         name: "case".into(),
@@ -130,11 +133,43 @@ fn build(case: &Case) -> (LayerDesign, LayerPlan, Vec<Seen>) {
                 exact,
                 squares,
             }),
-            grids,
+            vec![grids],
         ),
         plan,
         seen,
     )
+}
+
+/// Three converters a block for each grid, each with errors of its own; columns take turns.
+fn staircases(design: &LayerDesign, plan: &LayerPlan) -> LayerStairs {
+    let mut tables = Vec::new();
+    let mut of = Vec::new();
+    for (b, block) in plan.blocks.iter().enumerate() {
+        let mut columns = Vec::new();
+        for (r, grid) in design.grids_of(b).iter().enumerate() {
+            let grid = grid.expect("a converter");
+            for converter in 0..3 {
+                let number = (tables.len() + converter) * 1000;
+                let codes = grid.code_min..grid.code_max;
+                let mut thresholds: Vec<f32> = codes
+                    .map(|k| {
+                        let off = draw(8, number + (k - grid.code_min) as usize, 200) as f32 / 100.0 - 1.0;
+                        (k as f32 + 0.5 + off) * grid.step
+                    })
+                    .collect();
+                thresholds.sort_by(f32::total_cmp);
+                let values: Vec<i32> = (grid.code_min..=grid.code_max)
+                    .map(|k| 16 * k + draw(9, number + (k - grid.code_min) as usize, 9) as i32 - 4)
+                    .collect();
+                tables.push(Stairs::new(&thresholds, &values, (-2.0, 20.0)));
+            }
+            let width = if r == 3 { 1 } else { block.outputs.len() };
+            columns.extend((0..width).map(|c| (tables.len() - 3 + c % 3) as u32));
+        }
+        of.push(columns);
+    }
+    let lines = vec![LineNoise { sigma: 0.0, slope: 1.0 }; 4];
+    LayerStairs { tables: tables.into(), of, fraction_bits: 4, lines, driven: None }
 }
 
 fn set_apart(x: &[i32], k: usize) -> (Vec<i32>, usize) {
@@ -150,8 +185,8 @@ fn one_bit(bits: u32) -> Vec<InputSlice> {
     (0..bits).map(|shift| InputSlice { part: Part::Bits, shift, bits: 1, gain: 1 << shift }).collect()
 }
 
-/// The kernels' form of a read equals the plain form, bit for bit, clips included, with every kind of
-/// noise, skipping, signed digits, odd fragments and partial tiles.
+/// The kernels' form of a read equals the plain form, bit for bit, clips included, with uniform converters and
+/// others, every kind of noise, skipping, signed digits, odd fragments and partial tiles.
 #[test]
 fn kernels_equal_the_plain_form() {
     let signed = vec![InputSlice { part: Part::Signed, shift: 0, bits: 8, gain: 1 }];
@@ -175,7 +210,7 @@ fn kernels_equal_the_plain_form() {
                 [(0.0, 0.0, 0.0), (0.0, 0.0, 0.4), (0.3, 0.0, 0.1), (0.2, 0.05, 0.2), (0.0, 0.02, 0.0)]
             {
                 for skipping in [Skipping::None, Skipping::LeadingZeros] {
-                    for converter in [true, false] {
+                    for (converter, stairs) in [(true, false), (true, true), (false, false)] {
                         if !converter && (sigma_lsb > 0.0 || read_noise > 0.0) {
                             continue;
                         }
@@ -193,6 +228,7 @@ fn kernels_equal_the_plain_form() {
                             read_noise,
                             spread,
                             converter,
+                            stairs,
                         };
                         let (design, plan, seen) = build(&case);
                         let range = i64::from(case.high - case.low + 1);
@@ -216,9 +252,15 @@ fn kernels_equal_the_plain_form() {
                                 &design,
                                 &plan,
                                 Periphery { sigma_lsb: case.sigma_lsb, skipping: case.skipping, arithmetic },
+                                case.stairs.then(|| staircases(&design, &plan)),
                                 &seen,
                             );
-                            let engines = program.blocks.iter().all(|b| matches!(b.cells, Cells::Engine(_)));
+                            let is_fast = |b: &BlockProgram| match b.cells {
+                                Cells::Engine(_) => true,
+                                Cells::Climb(_) => case.stairs,
+                                _ => false,
+                            };
+                            let engines = program.blocks.iter().all(is_fast);
                             assert_eq!(engines, arithmetic == Arithmetic::Chosen);
                             for vectors in [words, bytes].into_iter().take(if low < 0 { 1 } else { 2 }) {
                                 let mut y = vec![0.0; 37 * n];
@@ -239,8 +281,56 @@ fn kernels_equal_the_plain_form() {
             }
         }
     }
-    // 5 shapes x 3 input codings x 2 ways of skipping x (5 noises with a converter, 2 without)
-    assert_eq!(number, 210);
+    // 5 shapes x 3 input codings x 2 ways of skipping x (5 noises with either converter, 2 without)
+    assert_eq!(number, 360);
+}
+
+/// Voltages that are off, by the kernels and in the plain form; and voltages that are not, which are the digits.
+#[test]
+fn voltages_take_the_place_of_digits() {
+    let slices: Vec<InputSlice> = [(Part::Positive, 1), (Part::Negative, -1)]
+        .into_iter()
+        .flat_map(|(part, sign)| [0, 3].map(|shift| InputSlice { part, shift, bits: 3, gain: sign << shift }))
+        .collect();
+    let case = Case {
+        k: 40,
+        n: 9,
+        rows: 15,
+        per_read: 5,
+        slices,
+        low: -63,
+        high: 63,
+        skipping: Skipping::LeadingZeros,
+        sigma_lsb: 0.2,
+        read_noise: 0.05,
+        spread: 0.0,
+        converter: true,
+        stairs: true,
+    };
+    let (design, plan, seen) = build(&case);
+    let x: Vec<i32> = (0..37 * case.k).map(|i| (draw(5, i, 127) - 63) as i32).collect();
+    let (x, stride) = set_apart(&x, case.k);
+    let vectors = Vectors { values: Values::Words(&x), k: case.k, stride };
+    let noise = Noise::new(Seed(5));
+    let answer = |levels: Option<&[f64]>, arithmetic| {
+        let driven = levels.map(Voltages::new);
+        let stairs = LayerStairs { driven, ..staircases(&design, &plan) };
+        let periphery = Periphery { sigma_lsb: 0.2, skipping: case.skipping, arithmetic };
+        let program = program(&design, &plan, periphery, Some(stairs), &seen);
+        let is_plain = program.blocks.iter().all(|b| matches!(b.cells, Cells::Wide { .. }));
+        assert_eq!(is_plain, arithmetic == Arithmetic::Plain);
+        let mut y = vec![0.0; 37 * case.n];
+        let to = (&mut y[..], Order::ByOutput(37));
+        let clips = multiply(&program, 0, vectors, 1000, Some((&noise, 2)), to, &mut Scratch::default());
+        (y, clips)
+    };
+    let even: Vec<f64> = (0..8).map(f64::from).collect();
+    let bowed = [0.0, 1.3, 2.4, 3.55, 4.6, 5.4, 6.2, 7.0];
+    let digits = answer(None, Arithmetic::Plain);
+    let off = answer(Some(&bowed), Arithmetic::Plain);
+    assert_eq!(answer(Some(&even), Arithmetic::Chosen), digits);
+    assert_eq!(answer(Some(&bowed), Arithmetic::Chosen), off);
+    assert_ne!(off, digits);
 }
 
 /// The exact program against the plain integer sum, 16-bit operands included.

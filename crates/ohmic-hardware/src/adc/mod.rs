@@ -3,15 +3,24 @@
 //! To add one: 1. write `adc/<name>.rs` with a `KIND` (copy `uniform.rs`); 2. add `mod <name>;`
 //! below; 3. add `<name>::KIND` to [`KINDS`].
 
+mod charge_injection_sar;
+mod flash;
 mod ideal;
+pub mod measure;
+mod ramp;
+mod sar;
+mod shared;
+pub mod transfer;
 mod uniform;
 
 use ohmic_config::Kind;
 use ohmic_numerics::Uniform;
 use std::fmt::Debug;
+use transfer::Imperfection;
 
 /// Every converter there is.
-pub const KINDS: &[Kind<dyn Adc>] = &[ideal::KIND, uniform::KIND];
+pub const KINDS: &[Kind<dyn Adc>] =
+    &[ideal::KIND, uniform::KIND, sar::KIND, flash::KIND, ramp::KIND, charge_injection_sar::KIND];
 
 /// The sums that a converter has to cover, in levels times input digits.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -32,6 +41,20 @@ pub enum RangePolicy {
     /// The quantile of the sums seen on the calibration images, per layer and readout, as a
     /// fraction (0.999 leaves one sum in a thousand outside).
     Percentile(f64),
+    /// The span with the smallest mean squared error of rounding and clipping on those sums.
+    MeanSquaredError,
+    /// The same with converter noise, which grows with the step, counted in.
+    Snr,
+}
+
+/// Which converters share a calibrated range.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum RangePer {
+    /// Those of one readout of a layer.
+    #[default]
+    Layer,
+    /// Those of one readout of one block: of a layer on one crossbar.
+    Crossbar,
 }
 
 /// The converter at the foot of the bit lines.
@@ -46,6 +69,16 @@ pub trait Adc: Debug + Send + Sync {
     /// the smallest that covers the span, but never below one level, so that enough bits give exact
     /// integers. `None`: the sum is taken as it is.
     fn quantizer(&self, span: Span) -> Option<Uniform>;
+
+    /// Which converters share a calibrated range.
+    fn range_per(&self) -> RangePer {
+        RangePer::Layer
+    }
+
+    /// What makes it other than its quantizer, if anything does.
+    fn imperfection(&self) -> Option<&dyn Imperfection> {
+        None
+    }
 
     /// Input-referred Gaussian noise of one conversion, standard deviation in steps of the code.
     fn sigma_lsb(&self) -> f32 {

@@ -1,102 +1,42 @@
 //! A converter with equally spaced codes.
 
-use super::{Adc, RangePolicy, Span};
+use super::Adc;
+use super::shared::{Converter, Decisions, with_shared_keys};
+use super::transfer::{Instance, nominal_decisions};
 use ohmic_config::{KeyDoc, Kind};
 
-pub(crate) const BITS: KeyDoc = KeyDoc::integer("bits", 1, 16, "bits of a code: 2^bits codes");
-const RANGE: KeyDoc = KeyDoc::choice(
-    "range",
-    &[
-        ("full_scale", "the largest sum there can be, whatever the inputs"),
-        ("max", "the largest sum seen on the calibration images, per layer and readout"),
-        ("percentile", "the quantile `percentile` of the sums seen on the calibration images"),
-    ],
-    "sums that the codes cover; the step is never finer than one level times one input digit",
-);
-const PERCENTILE: KeyDoc = KeyDoc::number(
-    "percentile",
-    "quantile that range = \"percentile\" covers, as a fraction: 0.999 leaves one sum in a thousand outside",
-)
-.above(0.5)
-.at_most(1.0)
-.optional("only range = \"percentile\" uses it");
-const SIGMA_LSB: KeyDoc = KeyDoc::number(
-    "sigma_lsb",
-    "standard deviation of input-referred noise of one conversion, in steps of the code",
-)
-.at_least(0.0)
-.at_most(100.0)
-.optional("0, no noise");
-pub(crate) const UNUSED_CODES: KeyDoc = KeyDoc::choice(
-    "unused_codes",
-    &[
-        ("refuse", "an error that names the bits that suffice"),
-        ("allow", "wanted, for a sweep of bits over designs of different size"),
-    ],
-    "what more bits than the largest possible sum needs are",
-)
-.optional("refuse");
+const BITS: KeyDoc =
+    KeyDoc::integer("bits", 1, 16, "bits of a code: 2^bits codes; 12 at most if converters differ");
 
 pub(super) const KIND: Kind<dyn Adc> = Kind {
     name: "uniform",
     summary: "rounds to equally spaced codes and clips at both ends",
     example: "bits = 4\nrange = \"full_scale\"\nsigma_lsb = 0.3",
     quiet: Some("bits = 16\nrange = \"full_scale\"\nunused_codes = \"allow\""),
-    keys: &[BITS, RANGE, PERCENTILE, SIGMA_LSB, UNUSED_CODES],
-    build: |s| {
-        let range = match s.choice(&RANGE)? {
-            "full_scale" => RangePolicy::FullScale,
-            "max" => RangePolicy::Max,
-            _ => RangePolicy::Percentile(s.number(&PERCENTILE)?),
-        };
-        // checked even where it is not used
-        s.number_if(&PERCENTILE)?;
-        s.choice_if(&UNUSED_CODES)?;
-        let sigma_lsb = s.number_if(&SIGMA_LSB)?.unwrap_or(0.0) as f32;
-        Ok(Box::new(Uniform { bits: s.integer(&BITS)?, range, sigma_lsb }))
-    },
+    keys: with_shared_keys![BITS],
+    build: |s| Ok(Box::new(Converter::read(s, s.integer(&BITS)?, Uniform)?)),
 };
 
 /// Model: code = clamp(round(sum / step)), `2^bits` codes, on a grid that contains 0.
 ///
-/// Units: sums in levels times input digits. Left out: INL and DNL, offset and gain spread.
+/// Units: sums in levels times input digits. Offset, gain, widths of codes and a bow are the shared keys.
 #[derive(Debug)]
-struct Uniform {
-    bits: u32,
-    range: RangePolicy,
-    sigma_lsb: f32,
-}
+struct Uniform;
 
-impl Adc for Uniform {
-    fn bits(&self) -> u32 {
-        self.bits
+impl Decisions for Uniform {
+    fn is_uniform(&self) -> bool {
+        true
     }
 
-    fn range(&self) -> RangePolicy {
-        self.range
-    }
-
-    fn quantizer(&self, span: Span) -> Option<ohmic_numerics::Uniform> {
-        let unsigned = span.low >= 0.0;
-        let grid = if unsigned {
-            ohmic_numerics::Uniform::unsigned(self.bits, 1.0)
-        } else {
-            ohmic_numerics::Uniform::signed(self.bits, 1.0)
-        };
-        // below 0 there is one code more than above it; with 1 bit none is above
-        let up = span.high.max(0.0) / f64::from(grid.code_max.max(1));
-        let down = if unsigned { 0.0 } else { -span.low / -f64::from(grid.code_min) };
-        Some(ohmic_numerics::Uniform { step: up.max(down).max(1.0) as f32, ..grid })
-    }
-
-    fn sigma_lsb(&self) -> f32 {
-        self.sigma_lsb
+    fn decisions(&self, bits: u32, _: Instance<'_>) -> Vec<f64> {
+        nominal_decisions(bits)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::adc::Span;
 
     fn built(bits: u32) -> Box<dyn Adc> {
         KIND.build_text(&format!("bits = {bits}\nrange = \"full_scale\"")).unwrap()

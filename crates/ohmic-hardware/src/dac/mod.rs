@@ -3,13 +3,16 @@
 //! To add one: 1. write `dac/<name>.rs` with a `KIND` (copy `uniform.rs`); 2. add `mod <name>;`
 //! below; 3. add `<name>::KIND` to [`KINDS`].
 
+mod pwm;
+mod unary;
 mod uniform;
 
 use ohmic_config::Kind;
+use ohmic_numerics::Noise;
 use std::fmt::Debug;
 
 /// Every input driver there is.
-pub const KINDS: &[Kind<dyn Dac>] = &[uniform::KIND];
+pub const KINDS: &[Kind<dyn Dac>] = &[uniform::KIND, pwm::KIND, unary::KIND];
 
 /// Which integers an input of `b` bits can be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,6 +84,25 @@ pub enum Skipping {
     LeadingZeros,
 }
 
+/// What carries a digit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Drive {
+    /// The height of the voltage: one pulse a read.
+    #[default]
+    Amplitude,
+    /// The length of one pulse of the full voltage.
+    Width,
+    /// The number of pulses of the full voltage.
+    Pulses,
+}
+
+/// What makes a driver's voltages other than equally spaced.
+pub trait DriveLevels: Debug + Send + Sync {
+    /// The voltage of each digit `0 ..= 2^bits - 1`, in steps of a digit; 0 for 0. All drivers of a chip share the
+    /// reference that it comes from.
+    fn levels(&self, noise: &Noise) -> Vec<f64>;
+}
+
 /// The input side of a crossbar.
 pub trait Dac: Debug + Send + Sync {
     /// Bits driven in one step.
@@ -88,6 +110,24 @@ pub trait Dac: Debug + Send + Sync {
 
     /// The steps that an input of `input_bits` takes, lowest bits first.
     fn slices(&self, input_bits: u32, sign: InputSign) -> Vec<InputSlice>;
+
+    /// What carries a digit.
+    fn drive(&self) -> Drive {
+        Drive::Amplitude
+    }
+
+    /// How many times `crossbar.t_read` a step takes.
+    fn pulses(&self, slice: &InputSlice) -> u64 {
+        match self.drive() {
+            Drive::Amplitude => 1,
+            Drive::Width | Drive::Pulses => slice.max_abs().unsigned_abs().into(),
+        }
+    }
+
+    /// What makes its voltages other than equally spaced, if anything does.
+    fn drive_levels(&self) -> Option<&dyn DriveLevels> {
+        None
+    }
 
     /// Which steps are left out.
     fn skipping(&self) -> Skipping {

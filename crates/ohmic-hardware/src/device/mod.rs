@@ -17,6 +17,7 @@ mod rram_milo_2021;
 mod rram_wan_2022;
 mod sonos_40nm;
 
+use crate::adc::transfer::BitLine;
 use crate::component::OutsideValidity;
 use crate::spec::Conditions;
 use ohmic_config::{Dimension, Error, KeyDoc, Kind, Section};
@@ -144,6 +145,11 @@ pub trait DeviceModel: Debug + Send + Sync {
 
     /// Independent zero-mean Gaussian noise per cell and read, if there is any.
     fn read_noise(&self) -> Option<&dyn ReadNoise> {
+        None
+    }
+
+    /// What stands between the sums of its bit lines and the converters, if anything does.
+    fn bit_line(&self) -> Option<&dyn BitLine> {
         None
     }
 

@@ -1,8 +1,10 @@
 //! What stands before and after the products of a read: digits, conversions, digital gains.
 
 use super::engine::{TotalOrder, Totals};
+use super::stairs::Stairs;
 use super::{level, scalar};
 use crate::quantize::Uniform;
+use std::sync::Arc;
 
 /// The converter grids of the columns of a read, laid out for the kernels.
 #[derive(Clone, Debug, Default)]
@@ -13,12 +15,56 @@ pub struct Grids {
     /// The first and last values that round to a code.
     pub(super) floor: Vec<f32>,
     pub(super) ceiling: Vec<f32>,
+    /// Converters that are not uniform: these decide, not the grids.
+    pub(super) stairs: Option<Staircases>,
+}
+
+/// Staircases, and which of them each column's converter is.
+#[derive(Clone, Debug)]
+pub struct Staircases {
+    tables: Arc<[Stairs]>,
+    of: Vec<u32>,
+}
+
+impl Staircases {
+    /// Of columns, padded by those of the last.
+    ///
+    /// # Panics
+    /// Each column's is there.
+    pub fn new(tables: Arc<[Stairs]>, mut of: Vec<u32>, padded: usize) -> Self {
+        assert!(
+            of.iter().all(|&i| (i as usize) < tables.len()) && of.len() <= padded,
+            "a staircase a column"
+        );
+        of.resize(padded, of.last().copied().unwrap_or(0));
+        Self { tables, of }
+    }
+
+    /// That of a column.
+    pub fn at(&self, column: usize) -> &Stairs {
+        &self.tables[self.of[column] as usize]
+    }
+
+    /// The largest magnitude of a value of any column.
+    pub fn largest(&self) -> i64 {
+        self.of.iter().map(|&i| self.tables[i as usize].largest()).max().unwrap_or(0)
+    }
 }
 
 impl Grids {
     /// Number of columns, padding included.
     pub fn len(&self) -> usize {
         self.inverse.len()
+    }
+
+    /// The same columns with converters that are not uniform.
+    ///
+    /// # Panics
+    /// A staircase for each column, padding included.
+    #[must_use]
+    pub fn with_stairs(self, stairs: Staircases) -> Self {
+        assert_eq!(stairs.of.len(), self.len(), "a staircase a column");
+        Self { stairs: Some(stairs), ..self }
     }
 
     /// Whether there is no column.

@@ -55,10 +55,11 @@ mod normal;
 mod octet;
 mod peak;
 mod scalar;
+mod stairs;
 
 pub use convert::{
-    Accumulators, Digit, DigitPart, Grids, Order, Weighed, add_bits, add_squares, digits, quantize_bytes,
-    row_values, turned_values, values, weigh,
+    Accumulators, Digit, DigitPart, Grids, Order, Staircases, Weighed, add_bits, add_squares, digits,
+    quantize_bytes, row_values, turned_values, values, weigh,
 };
 pub use copy::{Windows, copy_runs};
 pub use float::{Begin, InputRows, PanelsF32, dots_f32};
@@ -66,6 +67,7 @@ pub use gemm::{Op, gemm_f32};
 pub use mvm::{PackedI16, mvm_i16};
 pub(crate) use normal::fill_normal;
 pub use peak::{Peak, peak_instructions, spin};
+pub use stairs::{ColumnReads, Stairs, Strided, convert_column};
 
 /// The instruction sets that kernels are written for, from slowest to fastest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

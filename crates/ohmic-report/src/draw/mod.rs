@@ -2,6 +2,7 @@
 //! and its line in `height` and `paint`.
 
 mod bars;
+mod histogram;
 mod lines;
 mod stack;
 
@@ -60,6 +61,7 @@ fn height(chart: &Chart) -> f64 {
         Chart::Lines(c) => lines::height(c),
         Chart::Bars(c) => bars::height(c),
         Chart::Stack(c) => stack::height(c),
+        Chart::Histograms(c) => histogram::height(c),
     }
     .ceil()
 }
@@ -70,6 +72,7 @@ fn paint<DB: DrawingBackend>(canvas: &Canvas<DB>, chart: &Chart, height: f64) ->
         Chart::Lines(c) => lines::draw(canvas, c),
         Chart::Bars(c) => bars::draw(canvas, c),
         Chart::Stack(c) => stack::draw(canvas, c),
+        Chart::Histograms(c) => histogram::draw(canvas, c),
     }
 }
 

@@ -17,6 +17,7 @@ mod energy_breakdown;
 mod energy_vs_adc_bits;
 mod snr_vs_bits;
 mod snr_vs_rows;
+pub mod sum_histograms;
 
 /// All plots, in the order of a page.
 pub const KINDS: &[&dyn Plot] = &[

@@ -7,6 +7,7 @@ mod cost;
 mod doctor;
 mod explain;
 mod fit;
+mod histograms;
 pub(crate) mod list;
 mod map;
 mod report;

@@ -1,6 +1,6 @@
 //! `ohmic run`: one network on one machine: what each layer does, how accurate it is, what it costs.
 
-use super::{Common, cost, map, single};
+use super::{Common, cost, histograms, map, single};
 use crate::answer::Answer;
 use crate::args::RunArgs;
 use crate::text::{self, percent, quantity};
@@ -50,6 +50,10 @@ pub(crate) fn run(args: &RunArgs, common: Common) -> Result<Answer> {
     let records: Vec<Record> = all.iter().map(|m| m.record.clone()).collect();
     if let Some(out) = &args.out {
         text.push_str(&write(out, &case, &simulation, &records)?);
+        if args.histograms {
+            let all = simulation.histograms(&case, common.threads)?;
+            text.push_str(&histograms::write(out, &all)?);
+        }
     }
     let json = json!({
         "hardware": case.hardware.resolved(), "network": case.network.name, "data": point.data,

@@ -1,6 +1,8 @@
 //! From sums to codes for AVX-512, where lanes are reads.
 
 use super::Block;
+use super::staircase::Clips;
+use crate::kernel::stairs::Stairs;
 use std::arch::x86_64::*;
 
 /// How a sum becomes a code: it is one.
@@ -12,9 +14,37 @@ pub(super) const NOISY: u8 = 2;
 /// Converted, and known not to clip.
 pub(super) const WITHIN: u8 = 3;
 
+/// Converted by a staircase.
+pub(super) const STAIRS: u8 = 4;
+/// Converted by a staircase with a deviation.
+pub(super) const NOISY_STAIRS: u8 = 5;
+
+/// Whether conversions deviate.
+pub(super) const fn is_noisy(how: u8) -> bool {
+    how == NOISY || how == NOISY_STAIRS
+}
+
+/// How the sums of some columns become codes.
+pub(super) fn how(block: &Block, noisy: bool, clips: Clips) -> u8 {
+    match &block.grids {
+        None => EXACT,
+        Some(grids) if grids.stairs.is_some() => {
+            if noisy {
+                NOISY_STAIRS
+            } else {
+                STAIRS
+            }
+        }
+        Some(_) if noisy => NOISY,
+        Some(_) if clips == Clips::Never => WITHIN,
+        Some(_) => CONVERTED,
+    }
+}
+
 /// A column's converter.
 #[derive(Clone, Copy)]
-pub(super) struct Converter {
+pub(super) struct Converter<'a> {
+    stairs: Option<&'a Stairs>,
     scale: f32,
     factor: f32,
     inverse: f32,
@@ -22,18 +52,19 @@ pub(super) struct Converter {
     ceiling: f32,
 }
 
-impl Converter {
+impl<'a> Converter<'a> {
     /// That of a column, which is there.
-    pub(super) fn at(block: &Block, column: usize) -> Self {
+    pub(super) fn at(block: &'a Block, column: usize) -> Self {
         match &block.grids {
             Some(grids) => Self {
+                stairs: grids.stairs.as_ref().map(|s| s.at(column)),
                 scale: block.scale,
                 factor: block.factors[column],
                 inverse: grids.inverse[column],
                 floor: grids.floor[column],
                 ceiling: grids.ceiling[column],
             },
-            None => Self { scale: 1.0, factor: 1.0, inverse: 1.0, floor: 0.0, ceiling: 0.0 },
+            None => Self { stairs: None, scale: 1.0, factor: 1.0, inverse: 1.0, floor: 0.0, ceiling: 0.0 },
         }
     }
 }
@@ -44,14 +75,14 @@ impl Converter {
 /// tell what clipped.
 ///
 /// # Safety
-/// The CPU has the features named; for [`NOISY`] sixteen deviations stand at `deviations`.
+/// The CPU has the features named; for [`NOISY`] and [`NOISY_STAIRS`] sixteen deviations stand at `deviations`.
 #[inline]
 #[target_feature(
     enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq,gfni,popcnt,bmi1,bmi2"
 )]
 pub(super) unsafe fn code<const HOW: u8>(
     sum: __m512i,
-    at: &Converter,
+    at: &Converter<'_>,
     deviations: *const f32,
     there: __mmask16,
     clips: &mut u64,
@@ -60,6 +91,18 @@ pub(super) unsafe fn code<const HOW: u8>(
         return sum;
     }
     let sum = _mm512_cvtepi32_ps(sum);
+    if let (true, Some(stairs)) = (HOW == STAIRS || HOW == NOISY_STAIRS, at.stairs) {
+        let scale = _mm512_set1_ps(at.scale);
+        let level = if HOW == NOISY_STAIRS {
+            // SAFETY: see above.
+            let deviations = unsafe { _mm512_loadu_ps(deviations) };
+            // as below
+            _mm512_fmadd_ps(sum, scale, deviations)
+        } else {
+            _mm512_mul_ps(sum, scale)
+        };
+        return stairs.sixteen(level, there, clips);
+    }
     let value = if HOW == NOISY {
         // SAFETY: see above.
         let deviations = unsafe { _mm512_loadu_ps(deviations) };

@@ -90,6 +90,14 @@ pub struct Deviates<'a> {
     pub issued: Option<&'a [u64]>,
 }
 
+/// Buffers for the deviations of a group of columns.
+#[derive(Debug, Default)]
+pub struct Deviations {
+    variances: Aligned<i32>,
+    /// In levels, as [`Deviates::fill`] lays them out.
+    pub values: Aligned<f32>,
+}
+
 impl Deviates<'_> {
     /// Panics unless these are deviates of a block and of so many rows of digits: kernels rely on it.
     pub(super) fn check(&self, block: &Block, layout: &Layout, rows: usize, squares: &[i16]) {
@@ -110,6 +118,25 @@ impl Deviates<'_> {
             );
             assert_eq!(squares.len(), rows * layout.padded, "squares of these digits");
         }
+    }
+
+    /// The deviations of one group of columns ([`Block::groups`]), as [`Deviates::fill`] lays them out. Of `block`,
+    /// only the number of fragments, slices and columns counts; `offsets` are those of its fragments in the layout.
+    ///
+    /// # Panics
+    /// As [`Deviates::fill`].
+    pub fn group(
+        &self,
+        block: &Block,
+        (layout, offsets): (&Layout, &[usize]),
+        squares: &[i16],
+        (group, vectors): (usize, usize),
+        out: &mut Deviations,
+    ) {
+        let first = 4 * group;
+        let panels = (first, (block.width / Block::PANEL - first).min(4));
+        self.variances(block, layout, offsets, squares, group, &mut out.variances);
+        self.fill(block, panels, vectors, &out.variances, &mut out.values);
     }
 
     /// Variances of all reads of a tile and a group of columns: `[fragment][vector · slices + slice][column]`, as
@@ -213,7 +240,7 @@ impl Deviates<'_> {
 
 /// Number of a read of a fragment and slice among those of a vector. Slices are rounded up to fours, unless
 /// there is one.
-pub(super) fn read_index(slices: usize, fragment: usize, slice: usize) -> usize {
+pub fn read_index(slices: usize, fragment: usize, slice: usize) -> usize {
     if slices == 1 { fragment } else { fragment * slices.next_multiple_of(4) + slice }
 }
 
@@ -233,8 +260,8 @@ pub(super) fn group_width(block: &Block, column: usize) -> usize {
     (block.width - column / GROUP * GROUP).min(GROUP)
 }
 
-/// Reads of a vector.
-pub(super) fn reads(slices: usize, fragments: usize) -> usize {
+/// Reads of a vector, those that stand for no slice included.
+pub fn reads(slices: usize, fragments: usize) -> usize {
     read_index(slices, fragments, 0)
 }
 

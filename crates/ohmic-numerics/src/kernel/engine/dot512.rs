@@ -1,11 +1,12 @@
 //! Dot products for AVX-512: lanes are vectors, so neither narrow nor odd columns waste any.
 
-use super::convert512::{CONVERTED, Converter, EXACT, NOISY, WITHIN, code, dot_pairs};
+use super::convert512::{
+    CONVERTED, Converter, EXACT, NOISY, NOISY_STAIRS, STAIRS, WITHIN, code, dot_pairs, how, is_noisy,
+};
 use super::deviations::{Deviates, GROUP, group_width, read_index};
 use super::digits::Of;
 use super::normal512::{Draws, Philox, normals, squares};
 use super::pack::{Packed, Turned};
-use super::staircase::Clips;
 use super::turn512::SET;
 use super::{Aligned, Block, DigitRows, Start, Workspace};
 use std::arch::x86_64::*;
@@ -30,16 +31,11 @@ pub(super) unsafe fn dot_group(
     let Packed::Turned(cells) = &block.cells else { unreachable!("cells were packed for another engine") };
     let Of::Turned(x) = digits.of else { unreachable!("digits were cut for another engine") };
     let vectors = digits.rows / block.slices.len();
-    let how = match (&block.grids, &deviates) {
-        (None, _) => EXACT,
-        (Some(_), Some(_)) => NOISY,
-        (Some(_), None) if block.clips_in(columns.clone()) == Clips::Never => WITHIN,
-        (Some(_), None) => CONVERTED,
-    };
+    let how = how(block, deviates.is_some(), block.clips_in(columns.clone()));
     let mut turned = std::mem::take(&mut workspace.turned);
     if let Some((deviates, variances)) = deviates
         && deviates.variance.is_some()
-        && how == NOISY
+        && is_noisy(how)
     {
         // SAFETY: the variances are those of these columns and vectors, see the caller.
         unsafe { turn_variances(block, columns.start, vectors, variances, &mut turned) };
@@ -60,6 +56,8 @@ pub(super) unsafe fn dot_group(
             match how {
                 EXACT => run.all::<$bytes, EXACT>(columns, totals, workspace),
                 NOISY => run.all::<$bytes, NOISY>(columns, totals, workspace),
+                STAIRS => run.all::<$bytes, STAIRS>(columns, totals, workspace),
+                NOISY_STAIRS => run.all::<$bytes, NOISY_STAIRS>(columns, totals, workspace),
                 WITHIN => run.all::<$bytes, WITHIN>(columns, totals, workspace),
                 _ => run.all::<$bytes, CONVERTED>(columns, totals, workspace),
             }
@@ -175,7 +173,7 @@ impl Run<'_> {
                         let left = columns.end - c;
                         let totals = &mut totals[(c - columns.start) * self.apart..];
                         // columns that share deviates go together
-                        if left >= 6 && HOW != NOISY {
+                        if left >= 6 && !is_noisy(HOW) {
                             clips +=
                                 self.tile::<6, BYTES, HOW>((place, draws.as_ref()), c, totals, workspace);
                             c += 6;
@@ -259,7 +257,7 @@ impl Run<'_> {
         let mut clips = 0;
         for s in 0..slices {
             if let (Some(deviation), Some(draws)) = (&self.deviation, draws)
-                && HOW == NOISY
+                && is_noisy(HOW)
                 && (slices == 1 || s % 4 == 0)
             {
                 // SAFETY: see above.

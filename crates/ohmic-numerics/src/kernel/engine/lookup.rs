@@ -62,9 +62,15 @@ impl Lookup {
             flush: if bytes { 255 / largest_entry(source, together).max(1) as usize } else { 1 },
             lanes: Lanes::of(source.slices)?,
             zero_is_zero: source.grids.is_none_or(|g| {
-                g.floor.iter().all(|&low| low <= 0.0) && g.ceiling.iter().all(|&high| high >= 0.0)
+                g.stairs.is_none()
+                    && g.floor.iter().all(|&low| low <= 0.0)
+                    && g.ceiling.iter().all(|&high| high >= 0.0)
             }),
-            staircase: if bytes { Staircase::of(source) } else { None },
+            staircase: if bytes && source.grids.is_none_or(|g| g.stairs.is_none()) {
+                Staircase::of(source)
+            } else {
+                None
+            },
         })
     }
 }

@@ -45,7 +45,7 @@ mod statistics;
 mod turn512;
 
 pub use aligned::Aligned;
-pub use deviations::{Deviates, Variance, deviate_number};
+pub use deviations::{Deviates, Deviations, Variance, deviate_number, read_index, reads};
 pub use digits::{DigitRows, Digits, Layout, Values, Vectors};
 pub use pack::{Block, BlockSource, Negative, Slice, Unfit};
 

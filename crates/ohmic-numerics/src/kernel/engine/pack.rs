@@ -44,6 +44,8 @@ pub enum Unfit {
     Digits,
     /// Cells are not whole, or too large.
     Cells,
+    /// Converters are not uniform: only engines for AVX-512 whose lanes are reads have staircases.
+    Stairs,
 }
 
 /// A block packed for an engine.
@@ -239,6 +241,11 @@ pub enum Negative {
 /// Whether an engine can take a block.
 pub(super) fn fits(engine: Engine, source: &BlockSource<'_>) -> Result<(), Unfit> {
     in_range(source)?;
+    if source.grids.is_some_and(|g| g.stairs.is_some())
+        && (level() != Level::Avx512 || matches!(engine, Engine::Plain | Engine::Bits))
+    {
+        return Err(Unfit::Stairs);
+    }
     let one_bit = source.slices.iter().all(|s| s.digit.bits == 1 && s.digit.part != DigitPart::Signed);
     let (low, high) = extremes(source.cells);
     match engine {
@@ -280,7 +287,7 @@ fn clips(source: &BlockSource<'_>) -> Vec<Clips> {
             let factor = grids.inverse[c] * source.scale;
             let within = (low * digit) as f32 * factor >= grids.floor[c]
                 && (high * digit) as f32 * factor <= grids.ceiling[c];
-            if !within {
+            if !within || grids.stairs.is_some() {
                 clips[c] = Clips::Possible;
             }
         }
@@ -322,7 +329,10 @@ fn in_range(source: &BlockSource<'_>) -> Result<(), Unfit> {
     let code = match source.grids {
         None => largest_sum * digit,
         Some(grids) => {
-            let code = grids.high.iter().chain(&grids.low).fold(0f32, |top, v| top.max(v.abs()));
+            let code = match &grids.stairs {
+                Some(stairs) => stairs.largest() as f32,
+                None => grids.high.iter().chain(&grids.low).fold(0f32, |top, v| top.max(v.abs())),
+            };
             // codes and gains are multiplied in 16 bits
             if code > 32_767.0 || largest_gain > 32_767 {
                 return Err(Unfit::Range);

@@ -231,14 +231,14 @@ impl Run<'_> {
         mut x: *const u8,
         mut table: *const u8,
         fragments: Range<usize>,
-        (column, converters): (usize, &[Converter; N]),
+        (column, converters): (usize, &[Converter<'_>; N]),
         mut counters: *const Counters,
         worth: &mut [__m512i; N],
     ) -> u64 {
         let (block, lookup) = (self.block, self.lookup);
         let there = if HOW == EXACT || HOW == WITHIN { [0; 4] } else { self.there(set) };
         let noisy = match &self.deviates {
-            Some(noisy) if HOW == NOISY => Some((noisy, noisy.draws(set * lookup.lanes.vectors()))),
+            Some(noisy) if is_noisy(HOW) => Some((noisy, noisy.draws(set * lookup.lanes.vectors()))),
             _ => None,
         };
         let mut deviations = [[_mm512_setzero_ps(); 4]; N];
@@ -253,7 +253,7 @@ impl Run<'_> {
                     self.deviations(noisy, (draws, counters), set, (f, column), &there, &mut deviations);
                     counters = counters.add(N);
                 }
-                if driven != 0 || HOW == NOISY || !lookup.zero_is_zero {
+                if driven != 0 || is_noisy(HOW) || !lookup.zero_is_zero {
                     let sums: [[__m512i; 4]; N] = if BYTES {
                         let low = _mm512_set1_epi32(0xffff);
                         self.words::<N>(x, table, groups, driven).map(|[even, odd]| {

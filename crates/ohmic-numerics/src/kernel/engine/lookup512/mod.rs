@@ -1,14 +1,16 @@
 //! Look-ups for AVX-512: a register holds the sums of some rows of a column for all patterns, lanes are
 //! reads. See [`super::lookup`].
 
-use super::convert512::{CONVERTED, Converter, EXACT, NOISY, WITHIN, code, dot_pairs};
+use super::convert512::{
+    CONVERTED, Converter, EXACT, NOISY, NOISY_STAIRS, STAIRS, WITHIN, code, dot_pairs, how, is_noisy,
+};
 use super::deviations::{Deviates, GROUP, group_width, read_index};
 use super::digits::Of;
 use super::lookup::{Columns, Lookup, SET};
 use super::normal512::{Counters, Draws, Philox, normals, squares};
 use super::pack::Packed;
 use super::patterns512::words_of;
-use super::staircase::{Clips, Staircase};
+use super::staircase::Staircase;
 use super::{Aligned, Block, DigitRows, Start, Workspace};
 use std::arch::x86_64::*;
 use std::ops::Range;
@@ -69,17 +71,14 @@ pub(super) unsafe fn lookup_group(
     while column < columns.end {
         let n = if columns.end - column >= 4 { 4 } else { 1 };
         let totals = &mut totals[(column - columns.start) * run.apart..][..n * run.apart];
-        let how = match (&block.grids, &run.deviates) {
-            (None, _) => EXACT,
-            (Some(_), Some(_)) => NOISY,
-            (Some(_), None) if block.clips_in(column..column + n) == Clips::Never => WITHIN,
-            (Some(_), None) => CONVERTED,
-        };
+        let how = how(block, run.deviates.is_some(), block.clips_in(column..column + n));
         macro_rules! run {
             ($n:literal, $bytes:literal) => {
                 match how {
                     EXACT => run.columns::<$n, $bytes, EXACT>(column, totals, workspace),
                     NOISY => run.columns::<$n, $bytes, NOISY>(column, totals, workspace),
+                    STAIRS => run.columns::<$n, $bytes, STAIRS>(column, totals, workspace),
+                    NOISY_STAIRS => run.columns::<$n, $bytes, NOISY_STAIRS>(column, totals, workspace),
                     WITHIN => run.columns::<$n, $bytes, WITHIN>(column, totals, workspace),
                     _ => run.columns::<$n, $bytes, CONVERTED>(column, totals, workspace),
                 }
@@ -141,7 +140,7 @@ impl Run<'_> {
         let Workspace { tables, sums, counters, .. } = workspace;
         sums.resize(self.sets * N * 16);
         tables.resize(GROUPS.max(lookup.most_groups) * N * SET);
-        let converters: [Converter; N] = std::array::from_fn(|j| Converter::at(block, column + j));
+        let converters: [Converter<'_>; N] = std::array::from_fn(|j| Converter::at(block, column + j));
         let fragments = block.rows.len();
         let mut clips = 0;
         let mut batch = 0..0;
@@ -187,10 +186,10 @@ impl Run<'_> {
                     let each = if BYTES { SET } else { 4 * SET };
                     let x = self.patterns.as_ptr().add(set * self.stride + (self.first + first_group) * each);
                     match &lookup.staircase {
-                        Some(Staircase::Bytes(_)) if BYTES && HOW != NOISY => {
+                        Some(Staircase::Bytes(_)) if BYTES && !is_noisy(HOW) => {
                             self.bytes_by_table::<N>(x, table, batch.clone(), column, &mut worth);
                         }
-                        Some(Staircase::Words(_)) if BYTES && HOW != NOISY => {
+                        Some(Staircase::Words(_)) if BYTES && !is_noisy(HOW) => {
                             clips += self.bytes_by_steps::<N, HOW>(
                                 set,
                                 first_group,
