@@ -8,8 +8,10 @@ use crate::effective::{effective, width};
 use crate::fix::{Periphery, Seen};
 use crate::nonlinear::{Driven, layer_program};
 use crate::program::{Grid, LayerProgram};
+use crate::redundancy::{Columns, Repair, Seats};
 use crate::stairs::layer_stairs;
 use crate::wires::{BlockCells, LayerWires, bit_lines};
+use crate::writing::{BlockPulses, ChipWriting, longest};
 use ohmic_hardware::dac::InputSlice;
 use ohmic_hardware::{DummyColumn, Encoded, Hardware, Held, Patch, Writing, Written};
 use ohmic_mapping::{Block, LayerPlan};
@@ -36,6 +38,10 @@ pub(crate) struct ChipLayer {
     pub(crate) row_conductance: Vec<f64>,
     /// Whether every cell sits on its target and neither reads nor conversions draw noise.
     pub(crate) quiet: bool,
+    /// What writing it took.
+    writing: ChipWriting,
+    /// What was done about broken cells.
+    repair: Repair,
 }
 
 /// Whether fast paths that cannot change a result may be taken.
@@ -59,7 +65,9 @@ pub struct ProgrammedLayer {
     /// Summed conductance of every row in siemens, blocks one after the other.
     row_conductance: Vec<f64>,
     /// What writing it took.
-    written: Written,
+    writing: ChipWriting,
+    /// What was done about broken cells.
+    repair: Repair,
 }
 
 impl ProgrammedLayer {
@@ -110,21 +118,31 @@ impl ProgrammedLayer {
             seen: Vec::new(),
             on_target: true,
             row_conductance: Vec::new(),
-            written: Written::default(),
+            writing: ChipWriting::default(),
+            repair: Repair::default(),
         };
+        let mut steps = Vec::with_capacity(blocks.len());
         for block in blocks {
             let block = block?;
             all.seen.push(block.seen);
             all.on_target &= block.on_target;
             all.row_conductance.extend(block.row_conductance);
-            all.written.merge(&block.written);
+            all.writing.written.merge(&block.writing.written);
+            steps.push(block.writing.steps);
+            all.repair.merge(&block.repair);
         }
+        all.writing.steps = longest(plan, &steps);
         Ok(all)
     }
 
     /// What writing it took.
-    pub fn written(&self) -> Written {
-        self.written
+    pub fn writing(&self) -> ChipWriting {
+        self.writing
+    }
+
+    /// What was done about its broken cells.
+    pub fn repair(&self) -> Repair {
+        self.repair
     }
 
     /// Bytes that it takes in memory.
@@ -224,6 +242,23 @@ impl<'a> Chip<'a> {
         self.design.hardware.faults().is_none() && self.layers.iter().flatten().all(|l| l.quiet)
     }
 
+    /// What writing the chip took: crossbars are written at the same time.
+    pub fn writing(&self) -> ChipWriting {
+        let mut all = ChipWriting::default();
+        for layer in self.layers.iter().flatten() {
+            all.written.merge(&layer.writing.written);
+            all.steps = all.steps.max(layer.writing.steps);
+        }
+        all
+    }
+
+    /// What was done about broken cells.
+    pub fn repair(&self) -> Repair {
+        let mut all = Repair::default();
+        self.layers.iter().flatten().for_each(|layer| all.merge(&layer.repair));
+        all
+    }
+
     /// Names of the layers that run on the lossless shortcut.
     pub fn lossless_layers(&self) -> Vec<&str> {
         self.layers
@@ -286,6 +321,8 @@ fn chip_layer(
         program: (!lossless).then(|| layer_program(driven.as_ref(), layer, plan, periphery, stairs, seen)),
         row_conductance: cells.row_conductance.clone(),
         quiet: quiet && cells.on_target,
+        writing: cells.writing,
+        repair: cells.repair,
     }
 }
 
@@ -336,25 +373,33 @@ struct Programmed {
     seen: Seen,
     on_target: bool,
     row_conductance: Vec<f64>,
-    written: Written,
+    writing: ChipWriting,
+    repair: Repair,
 }
 
-/// What cells hold that are asked to hold `targets`, with these causes of error at work: right after
-/// programming, and when they are read, in siemens; and what writing them took.
-pub(crate) fn hold(
-    hardware: &Hardware,
-    causes: Causes,
-    targets: &[f32],
-    patch: &Patch<'_>,
-) -> (Vec<f32>, Vec<f32>, Written) {
+/// What cells hold whose broken ones nobody has told apart yet.
+pub(crate) struct HeldCells {
+    /// Right after programming, in siemens.
+    pub(crate) programmed: Vec<f32>,
+    /// When they are read, in siemens.
+    pub(crate) g: Vec<f32>,
+    /// Write pulses of each.
+    pub(crate) pulses: Vec<u32>,
+    /// What writing them took.
+    pub(crate) written: Written,
+}
+
+/// What cells hold that are asked to hold `targets`, with these causes of error at work, but for faults.
+pub(crate) fn hold(hardware: &Hardware, causes: Causes, targets: &[f32], patch: &Patch<'_>) -> HeldCells {
     let (device, conditions) = (hardware.device(), hardware.conditions());
     let alike = ohmic_hardware::variation::none();
     let variation = if causes.has(Cause::Variation) { hardware.variation() } else { alike.as_ref() };
     let mut programmed = targets.to_vec();
+    let mut pulses = vec![0; targets.len()];
     let mut written = Written::default();
     if causes.has(Cause::Programming) {
         let writing = Writing { device, variation, conditions, patch, targets };
-        written = hardware.write().write(writing, &mut programmed);
+        written = hardware.write().write(writing, &mut programmed, &mut pulses);
     } else {
         variation.apply(&mut programmed, patch);
     }
@@ -363,12 +408,7 @@ pub(crate) fn hold(
         device.age(&mut g, targets, patch, conditions);
         hardware.rtn().freeze(&mut g, patch);
     }
-    if causes.has(Cause::Faults) {
-        // a stuck cell holds its value from the beginning and does not age
-        hardware.faults().apply(&mut programmed, device.window(), patch);
-        hardware.faults().apply(&mut g, device.window(), patch);
-    }
-    (programmed, g, written)
+    HeldCells { programmed, g, pulses, written }
 }
 
 /// A chip instance and what disturbs it.
@@ -405,21 +445,51 @@ fn program_block(
     // the conductance that takes the energy of a read
     let v_read = hardware.crossbar().v_read_volt;
     let at_read = |g: f64| driven.as_ref().map_or(g, |d| d.law.chord_siemens(v_read, g));
-    let mut program_plane = |plane: &Mat<u16>, (first_col, col_stride)| -> Result<_, Error> {
+    let mut block_pulses = BlockPulses::new(rows, block.columns);
+    let outputs = block.outputs.len();
+    let places = bit_lines(encoded, outputs);
+    let has_dummy = hardware.crossbar().dummy_column == DummyColumn::Analog;
+    let patch_of = |first, cols, (first_col, col_stride): (usize, usize)| Patch {
+        at: Cells { site, first },
+        rows,
+        cols,
+        crossbar: block.crossbar,
+        first_row: block.first_row,
+        first_col: block.first_col + first_col,
+        col_stride,
+        noise,
+    };
+    let seats = (causes.has(Cause::Faults) && !hardware.faults().is_none()).then(|| {
+        let columns = Columns { encoded, outputs, has_dummy, level: (window.g_min_siemens, step) };
+        let mut shapes: Vec<_> = encoded.planes.iter().zip(&places).map(|(p, &at)| (p.cols(), at)).collect();
+        shapes.extend(has_dummy.then_some((1, (block.columns - 1, 1))));
+        let mut patches = Vec::with_capacity(shapes.len() + 1);
+        let mut first = 0u32;
+        for (cols, at) in shapes {
+            patches.push((patch_of(first, cols, at), at.0));
+            first += (rows * cols) as u32;
+        }
+        let redundancy = hardware.redundancy();
+        if redundancy.spare_columns > 0 {
+            let spare = patch_of(first, redundancy.spare_columns, (0, 1));
+            patches.push((Patch { first_col: hardware.usable_columns(), ..spare }, block.columns));
+        }
+        let stick = |g: &mut [f32], patch: &Patch<'_>| hardware.faults().apply(g, window, patch);
+        Seats::new(&columns, &patches, redundancy.remap, stick)
+    });
+    let mut program_plane = |plane: &Mat<u16>, place: (usize, usize)| -> Result<_, Error> {
         let targets: Vec<f32> =
             plane.as_slice().iter().map(|&l| (window.g_min_siemens + f64::from(l) * step) as f32).collect();
-        let patch = Patch {
-            at: Cells { site, first },
-            rows: plane.rows(),
-            cols: plane.cols(),
-            crossbar: block.crossbar,
-            first_row: block.first_row,
-            first_col: block.first_col + first_col,
-            col_stride,
-            noise,
-        };
-        let (programmed, g, took) = hold(hardware, causes, &targets, &patch);
+        let patch = patch_of(first, plane.cols(), place);
+        let HeldCells { mut programmed, mut g, pulses, written: took } =
+            hold(hardware, causes, &targets, &patch);
         written.merge(&took);
+        block_pulses.place(&pulses, plane.cols(), place);
+        // a stuck cell holds its value from the beginning and does not age
+        if let Some(seats) = &seats {
+            seats.stick(&mut programmed, plane.cols(), place);
+            seats.stick(&mut g, plane.cols(), place);
+        }
         if let Some(cell) = g.iter().position(|v| !v.is_finite() || *v < 0.0) {
             return Err(Error::Conductance {
                 layer: plan.name.clone(),
@@ -457,22 +527,20 @@ fn program_block(
     };
     let mut levels = Vec::with_capacity(encoded.planes.len());
     let mut variance = Vec::new();
-    let places = bit_lines(encoded, block.outputs.len());
     for (plane, &place) in encoded.planes.iter().zip(&places) {
         let (l, v) = program_plane(plane, place)?;
         levels.push(l);
         variance.extend(v);
     }
-    let dummy = if hardware.crossbar().dummy_column == DummyColumn::Analog {
-        Some(program_plane(&Mat::filled(rows, 1, 0), (block.columns - 1, 1))?)
-    } else {
-        None
-    };
+    let dummy =
+        if has_dummy { Some(program_plane(&Mat::filled(rows, 1, 0), (block.columns - 1, 1))?) } else { None };
     let (dummy, dummy_variance) = dummy.unzip();
     let left_in = if causes.has(Cause::OnOffRatio) { base } else { 0.0 };
     let levels = BlockCells { planes: levels, dummy };
     let variance = BlockCells { planes: variance, dummy: dummy_variance.flatten() };
     let seen =
         wires.seen(plan, block, encoded, (step, base, left_in), driven.as_ref(), (levels, variance))?;
-    Ok(Programmed { seen, on_target, row_conductance, written })
+    let writing = ChipWriting { written, steps: block_pulses.steps(hardware.write().spec()) };
+    let repair = seats.map_or_else(Repair::default, |seats| seats.repair);
+    Ok(Programmed { seen, on_target, row_conductance, writing, repair })
 }

@@ -11,7 +11,7 @@
 
 use crate::budget::LayerBudget;
 use crate::causes::{Cause, Causes};
-use crate::chip::hold;
+use crate::chip::{HeldCells, hold};
 use crate::design::Design;
 use crate::program::Grid;
 use crate::statistics::{Bin, ConversionStatistics, LayerStatistics, Statistics};
@@ -63,7 +63,12 @@ impl CellMoments {
                 // far from each other, so that variation which is correlated in space is not
                 let patch = Patch { col_stride: 4096, ..Patch::row(CELLS, at, &noise) };
                 let targets = vec![target; CELLS];
-                let (programmed, g, _) = hold(hardware, causes, &targets, &patch);
+                let HeldCells { mut programmed, mut g, .. } = hold(hardware, causes, &targets, &patch);
+                if causes.has(Cause::Faults) {
+                    // as they fall: what changes places to evade broken cells is left out
+                    hardware.faults().apply(&mut programmed, window, &patch);
+                    hardware.faults().apply(&mut g, window, &patch);
+                }
                 let errors: Vec<f64> = g.iter().map(|&g| (f64::from(g) - f64::from(target)) / step).collect();
                 let mean = errors.iter().sum::<f64>() / CELLS as f64;
                 moments.mean.push(mean);

@@ -268,7 +268,7 @@ fn bend(
 type Column = (Option<usize>, usize);
 
 /// What each bit line of a block holds, from the left.
-fn columns(encoded: &Encoded, outputs: usize, has_dummy: bool) -> Vec<Column> {
+pub(crate) fn columns(encoded: &Encoded, outputs: usize, has_dummy: bool) -> Vec<Column> {
     let is_shared = |plane: &usize| encoded.planes[*plane].cols() != outputs;
     let (shared, own): (Vec<usize>, Vec<usize>) = (0..encoded.planes.len()).partition(is_shared);
     let mut columns: Vec<Column> =

@@ -59,6 +59,7 @@ pub fn sections() -> Vec<SectionDoc> {
         family(keys::DAC, members(dac::KINDS)),
         family(keys::ADC, members(adc::KINDS)),
         family(keys::FAULT, members(fault::KINDS)),
+        plain("redundancy", keys::REDUNDANCY_SECTION.meaning, keys::REDUNDANCY),
         family(keys::WIRES, members(wires::KINDS)),
         plain("precision", keys::PRECISION_SECTION.meaning, keys::PRECISION),
         plain("crossbar", keys::CROSSBAR_SECTION.meaning, keys::CROSSBAR),

@@ -37,11 +37,15 @@ pub enum Event {
     RouterByte,
     /// One digital operation outside crossbars (activation, pooling, addition of one element).
     DigitalOp,
+    /// One write pulse of one cell, while the network is programmed.
+    WritePulse,
+    /// One read of one cell after a write pulse, while the network is programmed.
+    VerifyRead,
 }
 
 impl Event {
     /// All events, in the order of tables and reports.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 17] = [
         Self::RowDrive,
         Self::CellRead,
         Self::Conversion,
@@ -57,6 +61,8 @@ impl Event {
         Self::BusByte,
         Self::RouterByte,
         Self::DigitalOp,
+        Self::WritePulse,
+        Self::VerifyRead,
     ];
 
     /// The name in hardware files and result columns.
@@ -77,6 +83,8 @@ impl Event {
             Self::BusByte => "bus_byte",
             Self::RouterByte => "router_byte",
             Self::DigitalOp => "digital_op",
+            Self::WritePulse => "write_pulse",
+            Self::VerifyRead => "verify_read",
         }
     }
 
@@ -103,6 +111,10 @@ impl Event {
             Self::BusByte => "one byte over the bus between a tile's buffer and its macros",
             Self::RouterByte => "one byte through one router",
             Self::DigitalOp => "one element of a digital operation (activation, pooling, addition)",
+            Self::WritePulse => "one write pulse of one cell; once a programming, not in an inference",
+            Self::VerifyRead => {
+                "one read of one cell after a write pulse; once a programming, not in an inference"
+            }
         }
     }
 

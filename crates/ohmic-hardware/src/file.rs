@@ -7,8 +7,10 @@ use crate::component::{self, Component, Machine};
 use crate::dac::InputSign;
 use crate::documentation;
 use crate::hardware::Hardware;
-use crate::keys::{self, CONDITIONS, CROSSBAR, HIERARCHY, PRECISION, ROOT};
-use crate::spec::{Conditions, CrossbarSpec, DummyColumn, Hierarchy, InputRange, Precision, WeightScale};
+use crate::keys::{self, CONDITIONS, CROSSBAR, HIERARCHY, PRECISION, REDUNDANCY, ROOT};
+use crate::spec::{
+    Conditions, CrossbarSpec, DummyColumn, Hierarchy, InputRange, Precision, Redundancy, Remap, WeightScale,
+};
 use crate::{
     Adc, Dac, Error, WeightEncoding, adc, dac, device, encoding, fault, presets, rtn, variation, wires, write,
 };
@@ -25,6 +27,7 @@ const ALTERNATIVES: Alternatives = &[
     &["read_sigma_fraction", "read_sigma_rel"],
     &["sigma_ln", "sigma_rel"],
     &["states", "reads"],
+    &["band", "band_fraction", "band_rel"],
 ];
 
 impl Hardware {
@@ -164,6 +167,10 @@ fn checked(document: &Document) -> Result<Hardware, Error> {
             true => family::build(&root, &keys::FAULT, fault::KINDS)?,
             false => fault::none(),
         },
+        redundancy: match root.has(&keys::REDUNDANCY_SECTION) {
+            true => redundancy(&root.section(&keys::REDUNDANCY_SECTION, REDUNDANCY)?, crossbar.cols)?,
+            false => Redundancy::default(),
+        },
         wires: match root.has(&keys::WIRES) {
             true => family::build(&root, &keys::WIRES, wires::KINDS)?,
             false => wires::none(),
@@ -186,6 +193,7 @@ fn checked(document: &Document) -> Result<Hardware, Error> {
             outside.valid,
         )
     })?;
+    check_write(&places, &hardware)?;
     let components = components(&root, &places, &hardware)?;
     Ok(Hardware { components, ..hardware })
 }
@@ -273,6 +281,24 @@ fn crossbar(s: &Section<'_>) -> Result<CrossbarSpec, Error> {
     })
 }
 
+fn redundancy(s: &Section<'_>, cols: usize) -> Result<Redundancy, Error> {
+    let spare_columns = s.integer_if(&keys::SPARE_COLUMNS)?.unwrap_or(0) as usize;
+    if spare_columns >= cols {
+        let problem = format!("{spare_columns} of {cols} columns leave none for weights");
+        let help = Some("fewer than `crossbar.cols`".to_owned());
+        return Err(s.invalid(keys::SPARE_COLUMNS.key, problem, vec![], help).into());
+    }
+    Ok(Redundancy {
+        spare_columns,
+        remap: match s.choice_if(&keys::REMAP)? {
+            Some("none") => Remap::None,
+            Some("outputs") => Remap::Outputs,
+            Some("columns") => Remap::Columns,
+            _ => Remap::Spares,
+        },
+    })
+}
+
 fn hierarchy(s: &Section<'_>) -> Result<Hierarchy, Error> {
     Ok(Hierarchy {
         crossbars_per_macro: s.integer(&keys::CROSSBARS_PER_MACRO)? as usize,
@@ -302,17 +328,20 @@ fn check_widths(places: &Places<'_>, hw: &Hardware) -> Result<(), Error> {
 fn check_columns(places: &Places<'_>, hw: &Hardware) -> Result<(), Error> {
     let bits = hw.precision.weight_bits;
     let (own, shared) = (hw.encoding.columns_per_output(bits), hw.encoding.shared_columns(bits));
-    if own + shared <= hw.crossbar.cols {
+    if own + shared <= hw.usable_columns() {
         return Ok(());
     }
     Err(places.invalid(
         "crossbar.cols",
-        format!("{} columns hold not even one output", hw.crossbar.cols),
+        format!("{} columns (without spare ones) hold not even one output", hw.usable_columns()),
         &[
             ("encoding.kind", format!("takes {own} columns an output and {shared} shared ones")),
             ("precision.weight_bits", format!("for weights of {bits} bits")),
         ],
-        format!("at least {} columns, more bits a cell, or fewer bits a weight", own + shared),
+        format!(
+            "at least {} columns, more bits a cell, or fewer bits a weight",
+            own + shared + hw.redundancy.spare_columns
+        ),
     ))
 }
 
@@ -353,6 +382,22 @@ fn bits_needed(low: f64, high: f64) -> u32 {
             high <= half - 1.0 && low >= -half
         })
         .unwrap_or(64)
+}
+
+fn check_write(places: &Places<'_>, hw: &Hardware) -> Result<(), Error> {
+    hw.write.suits(hw.device.window()).map_err(|(key, problem, help)| {
+        places.invalid(key, problem, &[("device.g_min", "here".to_owned())], help)
+    })?;
+    let cols = hw.crossbar.cols;
+    match hw.write.spec().and_then(|spec| spec.parallel_cells).filter(|parallel| *parallel > cols) {
+        None => Ok(()),
+        Some(parallel) => Err(places.invalid(
+            "write.parallel_cells",
+            format!("{parallel} cells are more than a word line has"),
+            &[("crossbar.cols", format!("{cols} here"))],
+            "say \"row\" for all cells of a word line".to_owned(),
+        )),
+    }
 }
 
 fn check_adc(places: &Places<'_>, hw: &Hardware) -> Result<(), Error> {

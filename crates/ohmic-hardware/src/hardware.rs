@@ -8,7 +8,7 @@ use crate::device::{DeviceModel, Held, Patch};
 use crate::encoding::WeightEncoding;
 use crate::fault::FaultModel;
 use crate::rtn::TelegraphModel;
-use crate::spec::{Conditions, CrossbarSpec, Hierarchy, Precision};
+use crate::spec::{Conditions, CrossbarSpec, Hierarchy, Precision, Redundancy};
 use crate::variation::VariationModel;
 use crate::wires::WireModel;
 use crate::write::WriteModel;
@@ -27,6 +27,7 @@ pub struct Hardware {
     pub(crate) dac: Box<dyn Dac>,
     pub(crate) adc: Box<dyn Adc>,
     pub(crate) fault: Box<dyn FaultModel>,
+    pub(crate) redundancy: Redundancy,
     pub(crate) wires: Box<dyn WireModel>,
     pub(crate) precision: Precision,
     pub(crate) crossbar: CrossbarSpec,
@@ -106,6 +107,16 @@ impl Hardware {
     /// Broken cells.
     pub fn faults(&self) -> &dyn FaultModel {
         self.fault.as_ref()
+    }
+
+    /// What is done about broken cells.
+    pub fn redundancy(&self) -> Redundancy {
+        self.redundancy
+    }
+
+    /// Bit lines of a crossbar that weights may take: those that are not kept spare.
+    pub fn usable_columns(&self) -> usize {
+        self.crossbar.cols - self.redundancy.spare_columns
     }
 
     /// Resistance of the lines.

@@ -13,6 +13,9 @@ pub(crate) const ENCODING: KeyDoc = KeyDoc::table("encoding", "how weights becom
 pub(crate) const DAC: KeyDoc = KeyDoc::table("dac", "the input drivers");
 pub(crate) const ADC: KeyDoc = KeyDoc::table("adc", "the converters");
 pub(crate) const FAULT: KeyDoc = KeyDoc::table("fault", "broken cells").optional("no cell is broken");
+pub(crate) const REDUNDANCY_SECTION: KeyDoc =
+    KeyDoc::table("redundancy", "spare columns, and what changes places to evade broken cells")
+        .optional("no column is spare and nothing changes places");
 pub(crate) const WIRES: KeyDoc =
     KeyDoc::table("wires", "resistance of word and bit lines, drivers and sense inputs")
         .optional("lines have no resistance");
@@ -48,6 +51,7 @@ pub(crate) const ROOT: &[KeyDoc] = &[
     DAC,
     ADC,
     FAULT,
+    REDUNDANCY_SECTION,
     WIRES,
     PRECISION_SECTION,
     CROSSBAR_SECTION,
@@ -138,6 +142,26 @@ pub(crate) const ADC_RATE: KeyDoc =
 
 pub(crate) const CROSSBAR: &[KeyDoc] =
     &[ROWS, COLS, ROWS_PER_READ, DUMMY_COLUMN, V_READ, T_READ, ADCS, ADC_RATE];
+
+pub(crate) const SPARE_COLUMNS: KeyDoc =
+    KeyDoc::integer("spare_columns", 0, 65_535, "bit lines kept free in every crossbar, the last ones")
+        .optional("0");
+pub(crate) const REMAP: KeyDoc = KeyDoc::choice(
+    "remap",
+    &[
+        ("none", "nothing changes places"),
+        ("spares", "the columns that broken cells hurt most go to spare ones"),
+        (
+            "outputs",
+            "outputs of a block change places first, where their weights are hurt least; then as spares",
+        ),
+        ("columns", "any column of a block goes anywhere, spare ones included"),
+    ],
+    "what changes places when the broken cells of a chip are known",
+)
+.optional("\"spares\"");
+
+pub(crate) const REDUNDANCY: &[KeyDoc] = &[SPARE_COLUMNS, REMAP];
 
 pub(crate) const CROSSBARS_PER_MACRO: KeyDoc =
     KeyDoc::integer("crossbars_per_macro", 1, 65_536, "crossbars in a macro");

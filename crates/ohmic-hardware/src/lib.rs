@@ -38,8 +38,9 @@ pub use fault::FaultModel;
 pub use hardware::Hardware;
 pub use rtn::TelegraphModel;
 pub use spec::{
-    Conditions, CrossbarSpec, DummyColumn, HeatLimit, Hierarchy, InputRange, Precision, WeightScale,
+    Conditions, CrossbarSpec, DummyColumn, HeatLimit, Hierarchy, InputRange, Precision, Redundancy, Remap,
+    WeightScale,
 };
 pub use variation::VariationModel;
 pub use wires::WireModel;
-pub use write::{WriteModel, Writing, Written};
+pub use write::{WriteModel, WriteSpec, Writing, Written};

@@ -127,3 +127,26 @@ pub struct HeatLimit {
     /// Changes of cells in these rewrites and cells (p).
     pub changes: usize,
 }
+
+/// What is done about broken cells when a network is written into a chip whose broken cells are known.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Redundancy {
+    /// Bit lines kept free in every crossbar, the last ones.
+    pub spare_columns: usize,
+    /// What may change places.
+    pub remap: Remap,
+}
+
+/// What may change places to evade broken cells.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Remap {
+    /// Nothing.
+    #[default]
+    None,
+    /// The columns that broken cells hurt most go to spare ones.
+    Spares,
+    /// Outputs change places among each other first.
+    Outputs,
+    /// Any column goes anywhere in its crossbar.
+    Columns,
+}

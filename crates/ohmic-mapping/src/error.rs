@@ -7,7 +7,7 @@ pub enum Error {
     /// One output of the layer matrix is wider than a crossbar.
     #[error(
         "layer `{layer}`: one output takes {needed} columns ({per_output} for its {weight_bits}-bit weight, {shared} \
-         shared), a crossbar has {cols}; raise `crossbar.cols`, raise `encoding.cell_bits` or lower `precision.weight_bits`"
+         shared), a crossbar has {cols} to use; raise `crossbar.cols`, raise `encoding.cell_bits` or lower `precision.weight_bits`"
     )]
     TooWide {
         /// Layer name.
@@ -20,7 +20,7 @@ pub enum Error {
         shared: usize,
         /// Weight bits asked for.
         weight_bits: u32,
-        /// Columns there are.
+        /// Columns there are, without those kept spare.
         cols: usize,
     },
     /// The network has no layer that runs on crossbars.

@@ -5,10 +5,13 @@
 
 #![cfg_attr(test, allow(clippy::float_cmp))]
 
+mod assign;
 mod error;
 pub mod heat;
 mod plan;
+pub mod repair;
 mod window;
 
+pub use assign::{assign, cheapest};
 pub use error::Error;
 pub use plan::{Block, BlockId, LayerPlan, Plan, map};

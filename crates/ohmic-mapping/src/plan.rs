@@ -97,13 +97,15 @@ pub struct Plan {
 ///
 /// Rows are cut at multiples of `crossbar.rows_per_read`, so that no fragment crosses a crossbar's
 /// edge. A layer starts on a fresh crossbar; groups of a grouped convolution share crossbars along
-/// the diagonal (only the rows of the group that is read are driven). Tiles are filled in order.
+/// the diagonal (only the rows of the group that is read are driven). Tiles are filled in order. The last
+/// `redundancy.spare_columns` bit lines of a crossbar stay free.
 ///
 /// # Errors
 /// [`Error::TooWide`] if one output does not fit a crossbar, [`Error::NothingToMap`].
 pub fn map(network: &Network, quantized: &Quantized, hardware: &Hardware) -> Result<Plan, Error> {
     let crossbar = hardware.crossbar();
     let encoding = hardware.encoding();
+    let cols = hardware.usable_columns();
     let rows_per_read = crossbar.rows_per_read;
     let most_rows = crossbar.rows / rows_per_read * rows_per_read;
     let mut next = 0u32;
@@ -118,17 +120,17 @@ pub fn map(network: &Network, quantized: &Quantized, hardware: &Hardware) -> Res
         let per_output = encoding.columns_per_output(layer.weight_bits);
         let shared = encoding.shared_columns(layer.weight_bits)
             + usize::from(crossbar.dummy_column == DummyColumn::Analog);
-        if shared + per_output > crossbar.cols {
+        if shared + per_output > cols {
             return Err(Error::TooWide {
                 layer: node.name.clone(),
                 needed: shared + per_output,
                 per_output,
                 shared,
                 weight_bits: layer.weight_bits,
-                cols: crossbar.cols,
+                cols,
             });
         }
-        let most_outputs = (crossbar.cols - shared) / per_output;
+        let most_outputs = (cols - shared) / per_output;
         let first = next;
         let mut blocks = Vec::new();
         let mut corner: Option<(usize, usize)> = None;
@@ -142,7 +144,7 @@ pub fn map(network: &Network, quantized: &Quantized, hardware: &Hardware) -> Res
                         Some((r, c))
                             if layer.weights.len() > 1
                                 && r + rows.len() <= crossbar.rows
-                                && c + columns <= crossbar.cols =>
+                                && c + columns <= cols =>
                         {
                             (r, c)
                         }

@@ -162,7 +162,12 @@ pub fn cost(plan: &Plan, hardware: &Hardware, activity: &Activity, events: &[Eve
     Ok(Cost { components, layers, events: per_inference, latency_s, interval_s, macs })
 }
 
-fn checked(component: &Component, hardware: &Hardware, what: &'static str, value: f64) -> Result<f64, Error> {
+pub(crate) fn checked(
+    component: &Component,
+    hardware: &Hardware,
+    what: &'static str,
+    value: f64,
+) -> Result<f64, Error> {
     if value.is_finite() && value >= 0.0 {
         return Ok(value);
     }

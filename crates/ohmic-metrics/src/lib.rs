@@ -4,10 +4,12 @@
 
 mod cost;
 mod error;
+mod programming;
 mod record;
 mod snr;
 
 pub use cost::{ComponentCost, Cost, LayerCost, cost, read_time_s};
 pub use error::Error;
+pub use programming::{Programming, programming};
 pub use record::{COLUMNS, Digital, LayerMetrics, Measured, column, evaluate, predicted};
 pub use snr::{LayerSnr, binding, ratio_db};

@@ -1,10 +1,11 @@
 //! One run as a flat record, and what its columns mean.
 
 use crate::snr::{binding, ratio_db};
-use crate::{Cost, Error, cost};
-use ohmic_execution::{Activity, Chip, Events, LayerBudget, SetRun, Statistics};
+use crate::{Cost, Error, Programming, cost, programming};
+use ohmic_execution::{Activity, Chip, Events, LayerBudget, Repair, SetRun, Statistics};
 use ohmic_hardware::Hardware;
 use ohmic_mapping::Plan;
+use ohmic_mapping::repair::plan_yield;
 use ohmic_network::Network;
 use ohmic_numerics::stats::{snr_db, wilson};
 use ohmic_results::{Column, Record, Value};
@@ -48,6 +49,10 @@ pub struct Measured {
     pub layers: Vec<LayerMetrics>,
     /// Energy, latency and area.
     pub cost: Cost,
+    /// What writing the network took, if the hardware file accounts for it.
+    pub programming: Option<Programming>,
+    /// What was done about broken cells, if there can be any.
+    pub repair: Option<Repair>,
     /// The same, flat.
     pub record: Record,
 }
@@ -74,6 +79,7 @@ pub fn evaluate(
     digital: Digital,
 ) -> Result<Measured, Error> {
     let cost = cost(plan, hardware, &run.activity, &chip.events(&run.activity))?;
+    let programming = programming(hardware, &chip.writing())?;
     let images = run.predictions.len() as u64;
     let crossbar = hardware.crossbar();
     let cells_per_crossbar = (crossbar.rows * crossbar.cols) as f64;
@@ -123,6 +129,9 @@ pub fn evaluate(
     let clips: f64 = run.activity.layers.iter().map(|l| l.clips as f64).sum();
     r.set("clip_rate", ratio(clips, conversions * images as f64));
     set_cost(&mut r, plan, &cost, &run.activity);
+    let repair = (!hardware.faults().is_none()).then(|| chip.repair());
+    set_writing(&mut r, programming.as_ref());
+    set_repair(&mut r, plan, hardware, repair.as_ref());
     for l in &layers {
         r.set(format!("snr_db:{}", l.name), l.snr_db.map_or(Value::Missing, Value::Float));
     }
@@ -132,7 +141,7 @@ pub fn evaluate(
     for l in &layers {
         r.set(format!("energy_layer:{}", l.name), l.energy_joule);
     }
-    Ok(Measured { accuracy, layers, cost, record: r })
+    Ok(Measured { accuracy, layers, cost, programming, repair, record: r })
 }
 
 /// Energy, latency, area and what they are made of.
@@ -163,6 +172,30 @@ fn set_cost(r: &mut Record, plan: &Plan, cost: &Cost, activity: &Activity) {
     for c in &cost.components {
         r.set(format!("area:{}", c.name), c.area_m2);
     }
+}
+
+/// What writing the chip took.
+fn set_writing(r: &mut Record, programming: Option<&Programming>) {
+    let of = |f: &dyn Fn(&Programming) -> Option<f64>| {
+        programming.and_then(f).map_or(Value::Missing, Value::Float)
+    };
+    r.set("programming_energy", of(&|p| Some(p.energy_joule)));
+    r.set("programming_time", of(&|p| p.time_s));
+    r.set("programming_steps", programming.map_or(Value::Missing, |p| Value::Int(p.steps as i64)));
+    r.set("pulses_per_cell", of(&|p| Some(p.pulses_per_cell)));
+    r.set("convergence", of(&|p| p.convergence));
+    r.set("rewrites", of(&|p| p.rewrites));
+}
+
+/// What was done about broken cells.
+fn set_repair(r: &mut Record, plan: &Plan, hardware: &Hardware, repair: Option<&Repair>) {
+    let of = |f: &dyn Fn(&Repair) -> u64| repair.map_or(Value::Missing, |r| Value::Int(f(r) as i64));
+    r.set("broken_cells", of(&|r| r.broken_cells));
+    r.set("moved_columns", of(&|r| r.moved_columns));
+    r.set("repairable", of(&|r| u64::from(r.unrepairable_blocks == 0)));
+    let fault = hardware.faults().cell_probability().filter(|_| repair.is_some());
+    let chip_yield = fault.map(|q| plan_yield(plan, q, hardware.redundancy().spare_columns));
+    r.set("chip_yield", chip_yield.map_or(Value::Missing, Value::Float));
 }
 
 /// What is known of a point of which no chip was run: ratios in closed form, and what an inference costs with the
@@ -269,6 +302,46 @@ pub const COLUMNS: &[(&str, &str, &str, &str)] = &[
     ("tiles", "", "tiles in use", ""),
     ("chips", "", "chips needed to hold the network", ""),
     ("utilization", "", "occupied cells over all cells of the crossbars in use", ""),
+    (
+        "programming_energy",
+        "J",
+        "energy of writing all cells once; not part of an inference; nothing without a section [write]",
+        "pulses · price of write_pulse + verify reads · price of verify_read",
+    ),
+    (
+        "programming_time",
+        "s",
+        "time to write all cells once, crossbars at the same time, word lines of each one after the other",
+        "programming_steps · (pulse_time + verify_time)",
+    ),
+    (
+        "programming_steps",
+        "",
+        "steps of one pulse each that the slowest crossbar is written in, as drivers and heat allow",
+        "",
+    ),
+    ("pulses_per_cell", "", "write pulses of a cell, the mean over cells", "pulses / cells"),
+    ("convergence", "", "cells that a verify read accepted in the end, over all cells", "accepted / cells"),
+    (
+        "rewrites",
+        "",
+        "how often the network can be written until the cell that took most pulses is worn out",
+        "floor(endurance / pulses of that cell)",
+    ),
+    ("broken_cells", "", "stuck cells among those that hold weights, after columns have changed places", ""),
+    ("moved_columns", "", "columns that sit on another bit line to evade broken cells", ""),
+    (
+        "repairable",
+        "",
+        "1 if every block of this chip has at least as many bit lines without a broken cell as columns, else 0",
+        "",
+    ),
+    (
+        "chip_yield",
+        "",
+        "probability that a chip is repairable, in closed form for cells that break independently",
+        "product over blocks of P(broken lines <= spare_columns), lines whole with (1 - q)^rows",
+    ),
     (
         "energy:",
         "J",

@@ -44,6 +44,8 @@ pub enum Purpose {
     Training = 9,
     /// Generated data sets.
     Data = 10,
+    /// Noise of the reads that look whether a cell was written well, once a pulse.
+    Verify = 11,
 }
 
 /// Where in the machine a number is drawn: layer and block (or any two indices that name a place).

@@ -3,6 +3,7 @@
 //! To add one: 1. write `fault/<name>.rs` with a `KIND` (copy `stuck.rs`); 2. add `mod <name>;`
 //! below; 3. add `<name>::KIND` to [`KINDS`].
 
+mod lines;
 mod none;
 mod stuck;
 
@@ -11,7 +12,7 @@ use ohmic_config::Kind;
 use std::fmt::Debug;
 
 /// Every fault model there is.
-pub const KINDS: &[Kind<dyn FaultModel>] = &[none::KIND, stuck::KIND];
+pub const KINDS: &[Kind<dyn FaultModel>] = &[none::KIND, stuck::KIND, lines::KIND];
 
 /// The model without broken cells: what a file without `[fault]` says.
 pub fn none() -> Box<dyn FaultModel> {
@@ -22,6 +23,11 @@ pub fn none() -> Box<dyn FaultModel> {
 pub trait FaultModel: Debug + Send + Sync {
     /// Overwrites the conductances of broken cells, in place (siemens). Draws with `Purpose::Fault`.
     fn apply(&self, g_siemens: &mut [f32], window: Window, patch: &Patch<'_>);
+
+    /// Probability that a cell is broken, if all cells break independently with the same one.
+    fn cell_probability(&self) -> Option<f64> {
+        None
+    }
 
     /// Whether this model never breaks a cell.
     fn is_none(&self) -> bool {

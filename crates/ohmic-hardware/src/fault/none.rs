@@ -19,6 +19,10 @@ pub(super) struct None;
 impl FaultModel for None {
     fn apply(&self, _: &mut [f32], _: Window, _: &Patch<'_>) {}
 
+    fn cell_probability(&self) -> Option<f64> {
+        Some(0.0)
+    }
+
     fn is_none(&self) -> bool {
         true
     }

@@ -63,6 +63,10 @@ impl FaultModel for Stuck {
         }
     }
 
+    fn cell_probability(&self) -> Option<f64> {
+        Some(self.hrs + self.lrs)
+    }
+
     fn is_none(&self) -> bool {
         self.hrs <= 0.0 && self.lrs <= 0.0
     }

@@ -3,20 +3,26 @@
 //! To add one: 1. write `write/<name>.rs` with a `KIND` (copy `single.rs`); 2. add `mod <name>;`
 //! below; 3. add `<name>::KIND` to [`KINDS`].
 
+mod expected;
 mod single;
+mod spec;
+mod verify;
 
-use crate::device::{DeviceModel, Patch};
+use crate::device::{DeviceModel, Patch, Window};
 use crate::spec::Conditions;
 use crate::variation::VariationModel;
 use ohmic_config::Kind;
 use std::fmt::Debug;
 
-/// Every way of writing there is.
-pub const KINDS: &[Kind<dyn WriteModel>] = &[single::KIND];
+pub use expected::{Expected, expected};
+pub use spec::WriteSpec;
 
-/// One pulse a cell, never looked at: what a file without `[write]` says.
+/// Every way of writing there is.
+pub const KINDS: &[Kind<dyn WriteModel>] = &[single::KIND, verify::KIND];
+
+/// One pulse a cell, never looked at and not accounted for: what a file without `[write]` says.
 pub fn single() -> Box<dyn WriteModel> {
-    Box::new(single::Single)
+    Box::new(single::Single::unaccounted())
 }
 
 /// What writing a plane took.
@@ -30,6 +36,8 @@ pub struct Written {
     pub verify_reads: u64,
     /// Cells that were left outside the band of acceptance.
     pub unaccepted: u64,
+    /// Pulses of the cell that took most.
+    pub most_pulses: u32,
 }
 
 impl Written {
@@ -39,6 +47,7 @@ impl Written {
         self.pulses += other.pulses;
         self.verify_reads += other.verify_reads;
         self.unaccepted += other.unaccepted;
+        self.most_pulses = self.most_pulses.max(other.most_pulses);
     }
 }
 
@@ -68,6 +77,28 @@ impl Writing<'_> {
 
 /// How cells are brought to their targets.
 pub trait WriteModel: Debug + Send + Sync {
-    /// Writes a plane; `g_siemens` holds what its cells hold afterwards.
-    fn write(&self, writing: Writing<'_>, g_siemens: &mut [f32]) -> Written;
+    /// Writes a plane; `g_siemens` holds what its cells hold afterwards, `pulses` how many write pulses each took.
+    fn write(&self, writing: Writing<'_>, g_siemens: &mut [f32], pulses: &mut [u32]) -> Written;
+
+    /// Time, limits and wear of writing; `None` if the file does not account for writing.
+    fn spec(&self) -> Option<&WriteSpec>;
+
+    /// Most pulses that a cell can get.
+    fn most_pulses(&self) -> u32 {
+        1
+    }
+
+    /// Whether cells are looked at after a pulse.
+    fn verifies(&self) -> bool {
+        false
+    }
+
+    /// Whether it makes sense for cells of this window; asked once, when the file is read.
+    ///
+    /// # Errors
+    /// The key that does not, what is wrong, and the way out.
+    fn suits(&self, window: Window) -> Result<(), (&'static str, String, String)> {
+        let _ = window;
+        Ok(())
+    }
 }

@@ -18,6 +18,7 @@ mod energy_vs_adc_bits;
 mod snr_vs_bits;
 mod snr_vs_rows;
 pub mod sum_histograms;
+mod yield_vs_spares;
 
 /// All plots, in the order of a page.
 pub const KINDS: &[&dyn Plot] = &[
@@ -30,6 +31,7 @@ pub const KINDS: &[&dyn Plot] = &[
     accuracy_energy_pareto::PREDICTED,
     encodings_compared::KIND,
     area_breakdown::KIND,
+    yield_vs_spares::KIND,
 ];
 
 /// A kind of figure.

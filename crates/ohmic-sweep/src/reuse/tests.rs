@@ -171,6 +171,8 @@ fn a_stage_whose_key_stays_gives_the_same_bits() {
                         ("read_sigma_fraction", "read_sigma_rel"),
                         ("sigma_ln", "sigma_rel"),
                         ("states", "reads"),
+                        ("band", "band_fraction"),
+                        ("band_rel", "band_fraction"),
                     ];
                     for (a, b) in ways {
                         for (a, b) in [(a, b), (b, a)] {

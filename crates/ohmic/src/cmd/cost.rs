@@ -1,7 +1,7 @@
 //! `ohmic cost`: energy by component and layer, latency and area.
 
 use super::run::{refuse_results, write};
-use super::{Common, single};
+use super::{Common, single, writing};
 use crate::answer::Answer;
 use crate::args::RunArgs;
 use crate::text::{self, percent, quantity};
@@ -90,7 +90,10 @@ pub(crate) fn breakdown(case: &Case, measured: &Measured) -> String {
             ),
         ),
     ];
-    text.push_str(&format!("\n{}", text::names(&rows.map(|(n, v)| (n.to_owned(), v)))));
+    let mut rows = rows.map(|(n, v)| (n.to_owned(), v)).to_vec();
+    rows.extend(measured.programming.iter().flat_map(writing::lines));
+    rows.extend(measured.repair.iter().map(writing::repair_line));
+    text.push_str(&format!("\n{}", text::names(&rows)));
     text
 }
 
@@ -126,5 +129,6 @@ fn to_json(case: &Case, measured: &Measured) -> Value {
         .collect();
     json!({ "network": case.network.name, "hardware": case.hardware.name(), "energy_joule": cost.energy_joule(),
             "latency_s": cost.latency_s, "interval_s": cost.interval_s, "area_m2": cost.area_m2(), "macs": cost.macs,
-            "components": components, "layers": layers })
+            "components": components, "layers": layers,
+            "programming": measured.programming.as_ref().map(writing::json) })
 }

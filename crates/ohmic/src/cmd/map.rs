@@ -1,6 +1,6 @@
 //! `ohmic map`: where a network sits on a machine.
 
-use super::single;
+use super::{single, writing};
 use crate::answer::Answer;
 use crate::args::MachineArgs;
 use crate::text::{self, percent};
@@ -14,11 +14,13 @@ pub(crate) fn run(args: &MachineArgs) -> Result<Answer> {
     let case = single::case(&Simulation::default(), &point)?;
     let plan = case.plan.as_ref().map_err(|problem| anyhow!("{problem}"))?;
     let text = format!(
-        "{} on {}\n\n{}\n{}",
+        "{} on {}\n\n{}\n{}{}{}",
         case.network.name,
         case.hardware.name(),
         layers(&case, plan),
-        totals(&case, plan)
+        totals(&case, plan),
+        writing::plan_text(&case.hardware, plan),
+        writing::yield_text(&case.hardware, plan)
     );
     Ok(Answer::done(text, to_json(&case, plan)))
 }
@@ -86,6 +88,6 @@ fn to_json(case: &Case, plan: &Plan) -> Value {
         })
         .collect();
     json!({ "network": case.network.name, "hardware": case.hardware.name(), "crossbars": plan.crossbars,
-            "macros": plan.macros, "tiles": plan.tiles, "chips": plan.chips, "utilization": plan.utilization,
+            "writing": writing::plan_json(&case.hardware, plan), "yield": writing::yield_json(&case.hardware, plan), "macros": plan.macros, "tiles": plan.tiles, "chips": plan.chips, "utilization": plan.utilization,
             "layers": layers })
 }

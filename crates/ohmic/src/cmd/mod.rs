@@ -16,6 +16,7 @@ mod single;
 mod snr;
 mod sweep;
 mod train;
+mod writing;
 
 use crate::answer::Answer;
 use crate::args::{Arguments, Command};
