@@ -91,6 +91,9 @@ const UNITS: &[(&str, Dimension, i32)] = {
     ]
 };
 
+/// Units of time that are no power of ten of a second, in seconds. A year has 365.25 days.
+const LONG: &[(&str, f64)] = &[("min", 60.0), ("h", 3600.0), ("day", 86_400.0), ("year", 31_557_600.0)];
+
 impl Dimension {
     /// The word for it: `conductance`.
     pub fn name(self) -> &'static str {
@@ -130,7 +133,8 @@ impl Dimension {
 
     /// The units there are, the SI base unit first.
     pub fn units(self) -> impl Iterator<Item = &'static str> {
-        UNITS.iter().filter(move |u| u.1 == self).map(|u| u.0)
+        let long = LONG.iter().filter(move |_| self == Self::Time).map(|u| u.0);
+        UNITS.iter().filter(move |u| u.1 == self).map(|u| u.0).chain(long)
     }
 
     /// A value as it is usually written, for messages.
@@ -199,7 +203,8 @@ pub enum NotAQuantity {
 
 impl Quantity {
     /// Reads a number and a unit, with or without a blank between. `µ` is `u` and `Ω` is `Ohm`. The result is the
-    /// double nearest to the decimal number written: `"25 uS"` is the same bits as `25e-6`.
+    /// double nearest to the decimal number written: `"25 uS"` is the same bits as `25e-6`. `min`, `h`, `day` and
+    /// `year` (365.25 days) are times as well: `"1 day"` is `86400` seconds.
     ///
     /// # Errors
     /// No number, no unit, or a unit that is not in the list.
@@ -213,6 +218,10 @@ impl Quantity {
         }
         if unit.is_empty() {
             return Err(NotAQuantity::NoUnit);
+        }
+        if let Some((_, seconds)) = LONG.iter().find(|u| u.0 == unit) {
+            let value_si = number.parse::<f64>().map_err(|_| NotAQuantity::NoNumber)? * seconds;
+            return Ok(Self { value_si, dimension: Dimension::Time });
         }
         let Some((_, dimension, power)) = UNITS.iter().find(|u| u.0 == unit) else {
             return Err(NotAQuantity::UnknownUnit(unit.to_owned()));
@@ -229,12 +238,12 @@ impl Quantity {
     /// the first of `wanted` dimension.
     pub fn nearest_unit(unit: &str, wanted: Dimension) -> Option<&'static str> {
         let spelt = unit.to_lowercase();
-        let candidates =
-            || UNITS.iter().filter(|u| u.1 == wanted).chain(UNITS.iter().filter(|u| u.1 != wanted));
+        let others = || UNITS.iter().filter(|u| u.1 != wanted).map(|u| u.0).chain(LONG.iter().map(|u| u.0));
         // "us" for uS: only the case is wrong
-        candidates()
-            .find(|u| u.0.to_lowercase() == spelt)
-            .map(|u| u.0)
+        wanted
+            .units()
+            .chain(others())
+            .find(|u| u.to_lowercase() == spelt)
             .or_else(|| crate::suggest::nearest(unit, wanted.units()))
     }
 }
@@ -278,6 +287,11 @@ mod tests {
             ("3 MOhm", 3e6),
             ("0 S", 0.0),
             (" 7 K ", 7.0),
+            ("2 min", 120.0),
+            ("1.5h", 5400.0),
+            ("1 day", 86_400.0),
+            // 365.25 * 86400
+            ("10 year", 315_576_000.0),
         ] {
             let got = Quantity::parse(text).unwrap().value_si;
             // nearest double to the decimal number: no rounding on the way
@@ -303,6 +317,8 @@ mod tests {
         assert_eq!(Quantity::nearest_unit("US", Dimension::Conductance), Some("uS"));
         assert_eq!(Quantity::nearest_unit("kohm", Dimension::Resistance), Some("kOhm"));
         assert_eq!(Quantity::nearest_unit("Ghz", Dimension::Frequency), Some("GHz"));
+        assert_eq!(Quantity::nearest_unit("days", Dimension::Time), Some("day"));
+        assert_eq!(Quantity::nearest_unit("H", Dimension::Time), Some("h"));
     }
 
     #[test]
