@@ -3,6 +3,7 @@
 use crate::Error;
 use crate::activity::{Activity, Events};
 use crate::causes::{Cause, Causes};
+use crate::compensate::{Affine, Compensation};
 use crate::design::{Design, LayerDesign};
 use crate::effective::{effective, width};
 use crate::fix::{Periphery, Seen};
@@ -13,7 +14,7 @@ use crate::stairs::layer_stairs;
 use crate::wires::{BlockCells, LayerWires, bit_lines};
 use crate::writing::{BlockPulses, ChipWriting, longest};
 use ohmic_hardware::dac::InputSlice;
-use ohmic_hardware::{DummyColumn, Encoded, Hardware, Held, Patch, Writing, Written};
+use ohmic_hardware::{Conditions, DummyColumn, Encoded, Hardware, Held, Patch, Writing, Written};
 use ohmic_mapping::{Block, LayerPlan};
 use ohmic_network::LayerId;
 use ohmic_numerics::{Cells, Mat, Noise, Site};
@@ -26,6 +27,8 @@ pub struct Chip<'a> {
     pub(crate) noise: Noise,
     /// By layer index.
     pub(crate) layers: Vec<Option<ChipLayer>>,
+    /// What keeps its answers right, if anything does.
+    pub(crate) compensation: Option<Compensation>,
 }
 
 /// One programmed layer.
@@ -42,6 +45,8 @@ pub(crate) struct ChipLayer {
     writing: ChipWriting,
     /// What was done about broken cells.
     repair: Repair,
+    /// Gains and offsets of its answers, where they change anything.
+    pub(crate) affine: Option<Affine>,
 }
 
 /// Whether fast paths that cannot change a result may be taken.
@@ -71,8 +76,8 @@ pub struct ProgrammedLayer {
 }
 
 impl ProgrammedLayer {
-    /// Programs the blocks of one layer. Draws by address from `noise`; give each chip instance its own
-    /// ([`Noise::instance`]).
+    /// Programs the blocks of one layer and lets them age as the hardware says. Draws by address from `noise`;
+    /// give each chip instance its own ([`Noise::instance`]).
     ///
     /// # Errors
     /// A conductance that is negative or not a number, or wires that cannot be computed.
@@ -96,6 +101,28 @@ impl ProgrammedLayer {
         noise: &Noise,
         causes: Causes,
     ) -> Result<Self, Error> {
+        let conditions = design.hardware.conditions();
+        Self::program_in(Instance { design, noise, causes, conditions }, id)
+    }
+
+    /// The same with all causes at work, read under other conditions, such as [`Conditions::fresh`].
+    ///
+    /// # Errors
+    /// See [`ProgrammedLayer::program`].
+    ///
+    /// # Panics
+    /// See [`ProgrammedLayer::program`].
+    pub fn program_until(
+        design: &Design<'_>,
+        id: LayerId,
+        noise: &Noise,
+        conditions: &Conditions,
+    ) -> Result<Self, Error> {
+        Self::program_in(Instance { design, noise, causes: Causes::ALL, conditions }, id)
+    }
+
+    fn program_in(chip: Instance<'_>, id: LayerId) -> Result<Self, Error> {
+        let Instance { design, causes, .. } = chip;
         let (layer, plan) = layer_of(design, id);
         let wires = if causes.has(Cause::Wires) {
             LayerWires::new(design.hardware, plan)?
@@ -109,7 +136,6 @@ impl ProgrammedLayer {
             .map_init(
                 || wires.clone(),
                 |wires, (block, encoded)| {
-                    let chip = Instance { design, noise, causes };
                     program_block(chip, (id, &layer.slices), plan, block, encoded, wires)
                 },
             )
@@ -164,7 +190,8 @@ impl<'a> ChipBuilder<'a> {
     /// A chip without cells; `noise` is that of the instance whose cells it will get.
     pub fn new(design: &'a Design<'a>, noise: Noise, shortcuts: Shortcuts) -> Self {
         let layers = (0..design.layers.len()).map(|_| None).collect();
-        Self { chip: Chip { design, noise, layers }, shortcuts, causes: Causes::ALL }
+        let chip = Chip { design, noise, layers, compensation: None };
+        Self { chip, shortcuts, causes: Causes::ALL }
     }
 
     /// Lets only these causes of error act in its converters; its cells have their own.
@@ -220,6 +247,23 @@ impl<'a> Chip<'a> {
             chip.place(id, &ProgrammedLayer::program_with(design, id, &noise, causes)?);
         }
         Ok(chip.finish())
+    }
+
+    /// The same chip with its answers corrected by what was learned on it; what was there before is forgotten.
+    #[must_use]
+    pub fn compensated(mut self, mut compensation: Compensation) -> Self {
+        for (layer, affine) in self.layers.iter_mut().zip(&mut compensation.layers) {
+            if let Some(layer) = layer {
+                layer.affine = affine.take();
+            }
+        }
+        self.compensation = Some(compensation);
+        self
+    }
+
+    /// What keeps its answers right, if anything does.
+    pub fn compensation(&self) -> Option<&Compensation> {
+        self.compensation.as_ref()
     }
 
     /// The events that an activity amounts to on this chip, by layer index.
@@ -323,6 +367,7 @@ fn chip_layer(
         quiet: quiet && cells.on_target,
         writing: cells.writing,
         repair: cells.repair,
+        affine: None,
     }
 }
 
@@ -390,15 +435,22 @@ pub(crate) struct HeldCells {
 }
 
 /// What cells hold that are asked to hold `targets`, with these causes of error at work, but for faults.
-pub(crate) fn hold(hardware: &Hardware, causes: Causes, targets: &[f32], patch: &Patch<'_>) -> HeldCells {
-    let (device, conditions) = (hardware.device(), hardware.conditions());
+pub(crate) fn hold(
+    hardware: &Hardware,
+    (causes, conditions): (Causes, &Conditions),
+    targets: &[f32],
+    patch: &Patch<'_>,
+) -> HeldCells {
+    let device = hardware.device();
+    // writes are verified right after programming, whenever the cells are read later
+    let fresh = conditions.fresh();
     let alike = ohmic_hardware::variation::none();
     let variation = if causes.has(Cause::Variation) { hardware.variation() } else { alike.as_ref() };
     let mut programmed = targets.to_vec();
     let mut pulses = vec![0; targets.len()];
     let mut written = Written::default();
     if causes.has(Cause::Programming) {
-        let writing = Writing { device, variation, conditions, patch, targets };
+        let writing = Writing { device, variation, conditions: &fresh, patch, targets };
         written = hardware.write().write(writing, &mut programmed, &mut pulses);
     } else {
         variation.apply(&mut programmed, patch);
@@ -417,6 +469,7 @@ struct Instance<'a> {
     design: &'a Design<'a>,
     noise: &'a Noise,
     causes: Causes,
+    conditions: &'a Conditions,
 }
 
 /// Programs the cells of one block, planes one after the other, then the dummy column; what its bit lines see
@@ -429,7 +482,7 @@ fn program_block(
     encoded: &Encoded,
     wires: &mut LayerWires,
 ) -> Result<Programmed, Error> {
-    let Instance { design, noise, causes } = chip;
+    let Instance { design, noise, causes, conditions } = chip;
     let hardware = design.hardware;
     let window = hardware.device().window();
     let step = window.step_siemens(1 << hardware.encoding().cell_bits());
@@ -482,7 +535,7 @@ fn program_block(
             plane.as_slice().iter().map(|&l| (window.g_min_siemens + f64::from(l) * step) as f32).collect();
         let patch = patch_of(first, plane.cols(), place);
         let HeldCells { mut programmed, mut g, pulses, written: took } =
-            hold(hardware, causes, &targets, &patch);
+            hold(hardware, (causes, conditions), &targets, &patch);
         written.merge(&took);
         block_pulses.place(&pulses, plane.cols(), place);
         // a stuck cell holds its value from the beginning and does not age

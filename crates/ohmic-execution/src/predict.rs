@@ -63,7 +63,8 @@ impl CellMoments {
                 // far from each other, so that variation which is correlated in space is not
                 let patch = Patch { col_stride: 4096, ..Patch::row(CELLS, at, &noise) };
                 let targets = vec![target; CELLS];
-                let HeldCells { mut programmed, mut g, .. } = hold(hardware, causes, &targets, &patch);
+                let HeldCells { mut programmed, mut g, .. } =
+                    hold(hardware, (causes, hardware.conditions()), &targets, &patch);
                 if causes.has(Cause::Faults) {
                     // as they fall: what changes places to evade broken cells is left out
                     hardware.faults().apply(&mut programmed, window, &patch);

@@ -122,7 +122,8 @@ impl MvmEngine for Engine<'_> {
     }
 
     fn observe(&mut self, _id: LayerId, node: &Node, output: &Tensor) {
-        if node.layer.mvm().is_none() {
+        // a corrected answer takes a multiplication
+        if node.layer.mvm().is_none() || self.chip.compensation.is_some() {
             self.activity.digital_elements += output.data.len() as u64;
         }
     }
@@ -173,6 +174,9 @@ impl Multiply for LayerRun<'_, '_> {
                 self.activity.clips +=
                     multiply(program, group, vectors, first_draw, noise, (y, order), self.scratch);
             }
+        }
+        if let Some(affine) = &chip_layer.affine {
+            affine.correct(group * plan.n, y, order);
         }
         let Some(errors) = self.errors.as_deref_mut() else { return };
         self.exact.clear();

@@ -1,7 +1,7 @@
 //! What can stand in a hardware file, section by section: from the same place as the checks.
 
 use crate::keys;
-use crate::{adc, component, dac, device, encoding, fault, rtn, variation, wires, write};
+use crate::{adc, compensation, component, dac, device, encoding, fault, rtn, variation, wires, write};
 use ohmic_config::{KeyDoc, Kind};
 
 /// One section of a hardware file.
@@ -61,6 +61,7 @@ pub fn sections() -> Vec<SectionDoc> {
         family(keys::FAULT, members(fault::KINDS)),
         plain("redundancy", keys::REDUNDANCY_SECTION.meaning, keys::REDUNDANCY),
         family(keys::WIRES, members(wires::KINDS)),
+        family(keys::COMPENSATION, members(compensation::KINDS)),
         plain("precision", keys::PRECISION_SECTION.meaning, keys::PRECISION),
         plain("crossbar", keys::CROSSBAR_SECTION.meaning, keys::CROSSBAR),
         plain("hierarchy", keys::HIERARCHY_SECTION.meaning, keys::HIERARCHY),

@@ -12,7 +12,8 @@ use crate::spec::{
     Conditions, CrossbarSpec, DummyColumn, Hierarchy, InputRange, Precision, Redundancy, Remap, WeightScale,
 };
 use crate::{
-    Adc, Dac, Error, WeightEncoding, adc, dac, device, encoding, fault, presets, rtn, variation, wires, write,
+    Adc, Dac, Error, WeightEncoding, adc, compensation, dac, device, encoding, fault, presets, rtn,
+    variation, wires, write,
 };
 use ohmic_config::document::Alternatives;
 use ohmic_config::key::Form;
@@ -174,6 +175,10 @@ fn checked(document: &Document) -> Result<Hardware, Error> {
         wires: match root.has(&keys::WIRES) {
             true => family::build(&root, &keys::WIRES, wires::KINDS)?,
             false => wires::none(),
+        },
+        compensation: match root.has(&keys::COMPENSATION) {
+            true => family::build(&root, &keys::COMPENSATION, compensation::KINDS)?,
+            false => compensation::none(),
         },
         precision: precision(&root.section(&keys::PRECISION_SECTION, PRECISION)?)?,
         crossbar,

@@ -2,6 +2,7 @@
 
 use crate::adc::Adc;
 use crate::adc::transfer::BitLine;
+use crate::compensation::{CompensationModel, Policy};
 use crate::component::Component;
 use crate::dac::Dac;
 use crate::device::{DeviceModel, Held, Patch};
@@ -29,6 +30,7 @@ pub struct Hardware {
     pub(crate) fault: Box<dyn FaultModel>,
     pub(crate) redundancy: Redundancy,
     pub(crate) wires: Box<dyn WireModel>,
+    pub(crate) compensation: Box<dyn CompensationModel>,
     pub(crate) precision: Precision,
     pub(crate) crossbar: CrossbarSpec,
     pub(crate) hierarchy: Hierarchy,
@@ -122,6 +124,11 @@ impl Hardware {
     /// Resistance of the lines.
     pub fn wires(&self) -> &dyn WireModel {
         self.wires.as_ref()
+    }
+
+    /// How its answers are kept right while cells age, if they are.
+    pub fn compensation(&self) -> Option<Policy> {
+        self.compensation.policy()
     }
 
     /// Widths of integers and how scales are found.

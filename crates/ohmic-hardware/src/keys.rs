@@ -19,6 +19,9 @@ pub(crate) const REDUNDANCY_SECTION: KeyDoc =
 pub(crate) const WIRES: KeyDoc =
     KeyDoc::table("wires", "resistance of word and bit lines, drivers and sense inputs")
         .optional("lines have no resistance");
+pub(crate) const COMPENSATION: KeyDoc =
+    KeyDoc::table("compensation", "how answers are kept right while cells age")
+        .optional("nothing is corrected");
 pub(crate) const PRECISION_SECTION: KeyDoc = KeyDoc::table("precision", "widths and scales of integers");
 pub(crate) const CROSSBAR_SECTION: KeyDoc = KeyDoc::table("crossbar", "one crossbar and its converters");
 pub(crate) const HIERARCHY_SECTION: KeyDoc = KeyDoc::table("hierarchy", "how crossbars make up the chip");
@@ -53,6 +56,7 @@ pub(crate) const ROOT: &[KeyDoc] = &[
     FAULT,
     REDUNDANCY_SECTION,
     WIRES,
+    COMPENSATION,
     PRECISION_SECTION,
     CROSSBAR_SECTION,
     HIERARCHY_SECTION,

@@ -3,15 +3,17 @@
 //!
 //! Principal type: [`Hardware`], the checked machine. Each family of parts has a folder with a
 //! trait and a list `KINDS`: [`device`], [`variation`], [`rtn`], [`write`], [`encoding`], [`dac`], [`adc`], [`fault`],
-//! [`wires`], [`component`].
+//! [`wires`], [`compensation`], [`component`].
 //! Knows no network.
 
 pub mod adc;
+pub mod compensation;
 pub mod component;
 pub mod dac;
 pub mod device;
 mod digits;
 pub mod documentation;
+mod drift;
 pub mod encoding;
 mod error;
 pub mod event;
@@ -28,6 +30,7 @@ pub mod wires;
 pub mod write;
 
 pub use adc::{Adc, RangePer, RangePolicy, Span};
+pub use compensation::{CompensationModel, Correction, Policy};
 pub use component::{Component, CostModel, Level, OutsideValidity};
 pub use dac::{Dac, Drive, InputSign, InputSlice, Part, Skipping};
 pub use device::{CurrentLaw, DeviceModel, Held, Patch, ReadNoise, Window};

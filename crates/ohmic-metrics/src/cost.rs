@@ -5,7 +5,7 @@
 //! working as a pipeline. Left out: fill and drain of the pipeline, waiting for buffers and links.
 
 use crate::Error;
-use ohmic_execution::{Activity, Events};
+use ohmic_execution::{Activity, Compensation, Events};
 use ohmic_hardware::{Component, Event, Hardware, Level};
 use ohmic_mapping::Plan;
 use ohmic_network::LayerId;
@@ -160,6 +160,33 @@ pub fn cost(plan: &Plan, hardware: &Hardware, activity: &Activity, events: &[Eve
     let macs =
         plan.layers.iter().flatten().map(|l| (l.positions * l.groups) as f64 * (l.k * l.n) as f64).sum();
     Ok(Cost { components, layers, events: per_inference, latency_s, interval_s, macs })
+}
+
+/// What is spent once, not with every inference.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Upkeep {
+    /// Energy of events, and of leakage over the time, in joule.
+    pub energy_joule: f64,
+    /// Time, in seconds: images one after the other, each layer after layer.
+    pub time_s: f64,
+}
+
+/// What learning a compensation took.
+///
+/// # Errors
+/// [`Error::Unpriced`] names an event that happened and that no component prices.
+pub fn upkeep(plan: &Plan, hardware: &Hardware, compensation: &Compensation) -> Result<Upkeep, Error> {
+    let mut upkeep = Upkeep::default();
+    for run in &compensation.runs {
+        let images = run.activity.layers.iter().map(|l| l.samples).max().unwrap_or(0) as f64;
+        let one = cost(plan, hardware, &run.activity, &run.events)?;
+        let time_s = images * one.latency_s;
+        let leakage_joule: f64 = one.components.iter().map(|c| c.leakage_joule).sum();
+        let leakage_watt = if one.interval_s > 0.0 { leakage_joule / one.interval_s } else { 0.0 };
+        upkeep.energy_joule += images * (one.energy_joule() - leakage_joule) + leakage_watt * time_s;
+        upkeep.time_s += time_s;
+    }
+    Ok(upkeep)
 }
 
 pub(crate) fn checked(

@@ -8,7 +8,7 @@ mod programming;
 mod record;
 mod snr;
 
-pub use cost::{ComponentCost, Cost, LayerCost, cost, read_time_s};
+pub use cost::{ComponentCost, Cost, LayerCost, Upkeep, cost, read_time_s, upkeep};
 pub use error::Error;
 pub use programming::{Programming, programming};
 pub use record::{COLUMNS, Digital, LayerMetrics, Measured, column, evaluate, predicted};

@@ -1,5 +1,6 @@
 //! One run as a flat record, and what its columns mean.
 
+use crate::cost::{Upkeep, upkeep};
 use crate::snr::{binding, ratio_db};
 use crate::{Cost, Error, Programming, cost, programming};
 use ohmic_execution::{Activity, Chip, Events, LayerBudget, Repair, SetRun, Statistics};
@@ -132,6 +133,13 @@ pub fn evaluate(
     let repair = (!hardware.faults().is_none()).then(|| chip.repair());
     set_writing(&mut r, programming.as_ref());
     set_repair(&mut r, plan, hardware, repair.as_ref());
+    let upkeep = match chip.compensation() {
+        Some(compensation) => upkeep(plan, hardware, compensation)?,
+        None => Upkeep::default(),
+    };
+    r.set("compensation_energy", upkeep.energy_joule);
+    r.set("compensation_time", upkeep.time_s);
+    r.set("silent_outputs", chip.compensation().map_or(0, |c| c.silent_outputs) as i64);
     for l in &layers {
         r.set(format!("snr_db:{}", l.name), l.snr_db.map_or(Value::Missing, Value::Float));
     }
@@ -270,6 +278,24 @@ pub const COLUMNS: &[(&str, &str, &str, &str)] = &[
         "1/s",
         "rate with all layers at work as a pipeline, without duplication",
         "1 / time of the slowest layer",
+    ),
+    (
+        "compensation_energy",
+        "J",
+        "energy spent once on learning what compensation corrects: reads, digital sums, leakage meanwhile",
+        "sum over runs of sum events · unit cost + sum leakage · time",
+    ),
+    (
+        "compensation_time",
+        "s",
+        "time spent once on learning what compensation corrects: image after image, layer after layer",
+        "sum over runs of images · latency",
+    ),
+    (
+        "silent_outputs",
+        "",
+        "outputs that compensation leaves as they are, for they gave nothing but zeros",
+        "",
     ),
     (
         "area",

@@ -1,6 +1,6 @@
 //! A results table (one row per point and trial) as points with estimates over the trials.
 
-use crate::scale::{number, prefixed};
+use crate::scale::{duration, number, prefixed};
 use ohmic_numerics::stats::{mean, student_half_width};
 use ohmic_results::{Column, Table, Value};
 
@@ -41,6 +41,9 @@ impl Axis {
             Value::Missing => "–".to_owned(),
             v => {
                 let x = v.number().unwrap_or(f64::NAN);
+                if self.column.unit == "s" && x >= 60.0 {
+                    return duration(x);
+                }
                 let (factor, unit) = prefixed(&self.column.unit, x.abs());
                 format!("{} {unit}", number(x * factor, 4)).trim_end().to_owned()
             }

@@ -30,6 +30,17 @@ pub(crate) fn prefixed(unit: &str, largest: f64) -> (f64, String) {
     }
 }
 
+/// Times that people have words for, in seconds.
+const TIMES: [(f64, &str); 5] =
+    [(1.0, "s"), (60.0, "min"), (3600.0, "h"), (86_400.0, "day"), (31_557_600.0, "year")];
+
+/// A time of a second or more in the largest of these units: `25 s`, `1 h`, `1.5 day`.
+pub(crate) fn duration(seconds: f64) -> String {
+    let (unit, name) =
+        TIMES.into_iter().rev().find(|(unit, _)| seconds >= unit * 0.999_999).unwrap_or(TIMES[0]);
+    format!("{} {name}", number(seconds / unit, 3))
+}
+
 /// A number in at most `digits` digits: plain between 1e-3 and 1e5, else as `1.2e-5`.
 pub(crate) fn number(x: f64, digits: usize) -> String {
     if x.is_nan() {
@@ -121,6 +132,13 @@ impl Scale {
     /// Whether a zero stands apart, and then the share of the axis where the gap is.
     pub(crate) fn gap(&self) -> Option<f64> {
         matches!(self, Scale::Log { zero: true, .. }).then_some(ZERO_SHARE * 0.78)
+    }
+
+    /// Ticks at times that people have words for.
+    pub(crate) fn time_ticks(&self) -> Vec<(f64, String)> {
+        let inside = |v: &f64| (-1e-9..=1.0 + 1e-9).contains(&self.place(*v));
+        let times = [1.0, 60.0, 3600.0, 86_400.0, 2_592_000.0, 31_557_600.0];
+        times.into_iter().filter(inside).map(|v| (v, duration(v))).collect()
     }
 
     /// Ticks with their words, about `count` of them; `factor` turns values into the shown unit.
@@ -225,6 +243,23 @@ mod tests {
         assert_eq!(prefixed("m2", 5e-7), (1e6, "mm²".to_owned()));
         assert_eq!(prefixed("dB", 1e-9), (1.0, "dB".to_owned()));
         assert_eq!(prefixed("J", 0.0).1, "J");
+    }
+
+    #[test]
+    fn times_in_words() {
+        for (seconds, words) in [
+            (25.0, "25 s"),
+            (60.0, "1 min"),
+            (5400.0, "1.5 h"),
+            (86_400.0, "1 day"),
+            (31_557_600.0, "1 year"),
+            (0.01, "0.01 s"),
+        ] {
+            assert_eq!(duration(seconds), words);
+        }
+        let scale = Scale::of_places(&[1.0, 100.0, 1e4, 1e6]);
+        let words: Vec<String> = scale.time_ticks().into_iter().map(|t| t.1).collect();
+        assert_eq!(words, ["1 s", "1 min", "1 h", "1 day"]);
     }
 
     #[test]

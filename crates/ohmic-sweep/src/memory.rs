@@ -6,6 +6,7 @@
 //! fit, and the cache gets the rest. Estimates are on the safe side.
 
 use crate::Case;
+use ohmic_hardware::Correction;
 use std::fmt;
 
 /// Smallest sensible part of the memory that other programs leave: a half.
@@ -148,6 +149,16 @@ impl Need {
         let nodes: usize = case.network.nodes.iter().map(|node| values(&node.shape)).max().unwrap_or(0);
         // input, output and a tensor that is kept for an addition, in float, and integers of one
         need.image = 4 * (values(&case.network.input) + 4 * nodes);
+        if let (Some(policy), Some(learning)) = (case.hardware.compensation(), &case.learning) {
+            need.trial += match policy.correction {
+                // the chip as it was right after programming
+                Correction::LayerGain | Correction::OutputGain => {
+                    8 * plan.layers.iter().flatten().map(|layer| layer.cells as usize).sum::<usize>()
+                }
+                // all images go through a layer before the next one
+                Correction::OutputMoments => need.image * learning.set.len(),
+            };
+        }
         need
     }
 }

@@ -10,8 +10,16 @@ use ohmic_network::LayerId;
 use toml::{Table, Value};
 
 /// Keys and sections that stand behind the cells: no stage here reads them.
-const BEHIND: &[&str] =
-    &["name", "summary", "adc", "hierarchy", "component", "crossbar.adcs", "crossbar.adc_rate"];
+const BEHIND: &[&str] = &[
+    "name",
+    "summary",
+    "adc",
+    "hierarchy",
+    "component",
+    "compensation",
+    "crossbar.adcs",
+    "crossbar.adc_rate",
+];
 
 /// What encoding and calibration do not read beside: their cells are nominal.
 const NOMINAL: &[&str] =
@@ -20,14 +28,28 @@ const NOMINAL: &[&str] =
 /// What programming does not read beside: the integers of the weights are in its key themselves.
 const INPUTS: &[&str] = &["precision", "dac"];
 
+/// What cells right after programming do not depend on beside.
+const FRESH: &[&str] = &["conditions.elapsed"];
+
 /// The keys of what the stages of one point compute.
 #[derive(Clone, Debug)]
 pub(crate) struct StageKeys {
     pub(crate) encoding: String,
     pub(crate) calibration: String,
     cells: String,
+    /// The same without the time that has gone by.
+    fresh: String,
     /// What the weights of each layer are.
     weights: Vec<String>,
+}
+
+/// When cells are looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Age {
+    /// After the time that the conditions say.
+    Now,
+    /// Right after programming, whatever they say.
+    Fresh,
 }
 
 impl StageKeys {
@@ -46,6 +68,7 @@ impl StageKeys {
         Self {
             encoding,
             calibration: format!("{same_integers}\n{window:?}\n{:?}\n{nominal}", hardware.adc().range_per()),
+            fresh: without(hardware.resolved(), &[BEHIND, INPUTS, FRESH].concat()),
             cells: without(hardware.resolved(), &[BEHIND, INPUTS].concat()),
             weights: weights.to_vec(),
         }
@@ -57,9 +80,13 @@ impl StageKeys {
     }
 
     /// The key of the cells of one layer of one chip instance.
-    pub(crate) fn cells(&self, id: LayerId, seed: u64, trial: u32) -> String {
+    pub(crate) fn cells(&self, id: LayerId, seed: u64, trial: u32, age: Age) -> String {
         let weights = self.weights.get(id.0 as usize).map_or("", String::as_str);
-        format!("layer {} weights {weights} seed {seed} chip {trial}\n{}", id.0, self.cells)
+        let (age, machine) = match age {
+            Age::Now => ("", &self.cells),
+            Age::Fresh => (" fresh", &self.fresh),
+        };
+        format!("layer {} weights {weights} seed {seed} chip {trial}{age}\n{machine}", id.0)
     }
 }
 

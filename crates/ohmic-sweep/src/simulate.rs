@@ -2,13 +2,14 @@
 
 use crate::cache::{Cache, Stage, Uses};
 use crate::memory::{Budget, Need, Room};
-use crate::reuse::StageKeys;
+use crate::reuse::{Age, StageKeys};
 use crate::runner::in_lanes;
 use crate::{Error, Evaluate, Fidelity, Point, Prepared, networks};
 use ohmic_execution::{
-    Calibration, ChipBuilder, Design, EncodedNetwork, ProgrammedLayer, RunOptions, Shortcuts, SumHistogram,
+    Calibration, Chip, ChipBuilder, Compensation, Design, EncodedNetwork, ProgrammedLayer, RunOptions,
+    Shortcuts, SumHistogram,
 };
-use ohmic_hardware::{Hardware, InputRange, Precision, WeightScale};
+use ohmic_hardware::{Correction, Hardware, InputRange, Precision, WeightScale};
 use ohmic_mapping::Plan;
 use ohmic_metrics::{COLUMNS, Digital, Measured};
 use ohmic_network::data::{self, DataSet, DataSource, DataSpec, DataSplit};
@@ -57,11 +58,13 @@ pub struct Case {
     test: Arc<LoadedSet>,
     calibration: Arc<LoadedSet>,
     pub(crate) keys: StageKeys,
+    /// What compensation is learned on, if there is any.
+    pub(crate) learning: Option<Arc<LoadedSet>>,
 }
 
 #[derive(Debug)]
-struct LoadedSet {
-    set: DataSet,
+pub(crate) struct LoadedSet {
+    pub(crate) set: DataSet,
     hash: String,
 }
 
@@ -118,9 +121,15 @@ impl Simulation {
             networks::load(&point.locate(&point.network))
         })?;
         let precision = hardware.precision();
-        self.budget.holds_images(point.images + precision.calibration_images, network.input.len())?;
+        let learned_on = hardware.compensation().map_or(0, |policy| policy.images);
+        let images = point.images + precision.calibration_images.max(learned_on);
+        self.budget.holds_images(images, network.input.len())?;
         let (test, calibration) = self.data(point, &precision)?;
-        for set in [&test, &calibration] {
+        let learning = match hardware.compensation() {
+            Some(policy) => Some(self.beside(point, policy.images, "compensation.images")?),
+            None => None,
+        };
+        for set in [&test, &calibration].into_iter().chain(&learning) {
             set.set.all().fits(&network).map_err(|e| e.to_string())?;
         }
         let options = quantize_options(&precision);
@@ -146,7 +155,7 @@ impl Simulation {
             Digital { float_accuracy: Some(fraction(float)), integer_accuracy: Some(fraction(integer)) };
         let keys = StageKeys::new(&hardware, &same_integers, &integers.weights);
         let fidelity = point.fidelity;
-        Ok(Case { fidelity, hardware, network, quantized, plan, digital, test, calibration, keys })
+        Ok(Case { fidelity, hardware, network, quantized, plan, digital, test, calibration, learning, keys })
     }
 
     /// Runs one chip instance, on the threads of `pool`, and reduces the run. Not to be called from one of
@@ -161,19 +170,26 @@ impl Simulation {
         trial: u32,
         pool: &ThreadPool,
     ) -> Result<Measured, String> {
-        let PointDesign { case, plan, design, quiet } = design;
-        let noise = Noise::new(Seed(point.seed)).instance(trial);
-        let mut chip = ChipBuilder::new(design, noise, Shortcuts::Taken);
-        for id in design.layers() {
-            let key = case.keys.cells(id, point.seed, trial);
-            let cells = self.cache.get(Stage::Cells, &key, ProgrammedLayer::bytes, || {
-                pool.install(|| ProgrammedLayer::program(design, id, &noise)).map_err(|e| e.to_string())
-            })?;
-            pool.install(|| chip.place(id, &cells));
-        }
-        let chip = chip.finish();
+        let PointDesign { case, plan, quiet, .. } = design;
+        let mut chip = self.chip(design, point, trial, Age::Now, pool)?;
         if let (true, Some(measured)) = (chip.is_quiet(), quiet.get()) {
             return Ok(measured.clone());
+        }
+        if let (Some(policy), Some(learning)) = (case.hardware.compensation(), &case.learning) {
+            // a gain is what the chip has lost: right after programming, nothing
+            let fresh = match policy.correction {
+                Correction::LayerGain | Correction::OutputGain
+                    if case.hardware.conditions().elapsed_s > 0.0 =>
+                {
+                    Some(self.chip(design, point, trial, Age::Fresh, pool)?)
+                }
+                _ => None,
+            };
+            let images = learning.set.batch(0..learning.set.len());
+            let learned = pool
+                .install(|| Compensation::learn(&chip, fresh.as_ref(), policy.correction, &images))
+                .map_err(|e| e.to_string())?;
+            chip = chip.compensated(learned);
         }
         let options = RunOptions { batch: self.batch.load(Ordering::Relaxed), ..RunOptions::default() };
         let measured = pool.install(|| -> Result<Measured, String> {
@@ -186,6 +202,33 @@ impl Simulation {
             let _ = quiet.set(measured.clone());
         }
         Ok(measured)
+    }
+
+    /// One chip instance, as it is when it is read or as it was right after programming.
+    fn chip<'d>(
+        &self,
+        design: &'d PointDesign<'_>,
+        point: &Point,
+        trial: u32,
+        age: Age,
+        pool: &ThreadPool,
+    ) -> Result<Chip<'d>, String> {
+        let PointDesign { case, design, .. } = design;
+        let noise = Noise::new(Seed(point.seed)).instance(trial);
+        let conditions = match age {
+            Age::Now => *case.hardware.conditions(),
+            Age::Fresh => case.hardware.conditions().fresh(),
+        };
+        let mut chip = ChipBuilder::new(design, noise, Shortcuts::Taken);
+        for id in design.layers() {
+            let key = case.keys.cells(id, point.seed, trial, age);
+            let cells = self.cache.get(Stage::Cells, &key, ProgrammedLayer::bytes, || {
+                pool.install(|| ProgrammedLayer::program_until(design, id, &noise, &conditions))
+                    .map_err(|e| e.to_string())
+            })?;
+            pool.install(|| chip.place(id, &cells));
+        }
+        Ok(chip.finish())
     }
 
     /// Every chip instance of a point, in order, on `threads` threads (one a core if `None`).
@@ -259,7 +302,13 @@ impl Simulation {
                 point.images
             ));
         }
-        let mut calibration = spec.with_limit(precision.calibration_images);
+        let calibration = self.beside(point, precision.calibration_images, "precision.calibration_images")?;
+        Ok((test, calibration))
+    }
+
+    /// Images of the point's data set that are not tested, as many as the key `key` says.
+    fn beside(&self, point: &Point, images: usize, key: &str) -> Result<Arc<LoadedSet>, String> {
+        let mut calibration = data_spec(&point.locate(&point.data))?.with_limit(images);
         match calibration.source {
             DataSource::Glyphs | DataSource::Named(_) => {
                 calibration = calibration.with_split(DataSplit::Calibration);
@@ -267,12 +316,17 @@ impl Simulation {
             // a file has no part of its own for this: what follows the test images is never tested
             _ => calibration.first += point.images,
         }
-        let calibration = self.load(&calibration).map_err(|problem| {
-            format!(
-                "images for calibration (`precision.calibration_images`), beside the test images: {problem}"
-            )
+        let set = self.load(&calibration).map_err(|problem| {
+            format!("images for calibration (`{key}`), beside the test images: {problem}")
         })?;
-        Ok((test, calibration))
+        if set.set.len() < images {
+            return Err(format!(
+                "data set `{}` has {} images beside the test images, {images} are asked for; lower `{key}`",
+                point.data,
+                set.set.len(),
+            ));
+        }
+        Ok(set)
     }
 
     fn load(&self, spec: &DataSpec) -> Result<Arc<LoadedSet>, String> {
@@ -314,7 +368,10 @@ impl Evaluate for Simulation {
     fn prepare(&self, point: &Point) -> Result<Prepared<Case>, String> {
         let case = self.case(point)?;
         let resolved = case.hardware.resolved().to_owned();
-        let identity = format!("{} {} {}", case.network.hash, case.test.hash, case.calibration.hash);
+        let mut identity = format!("{} {} {}", case.network.hash, case.test.hash, case.calibration.hash);
+        if let Some(learning) = &case.learning {
+            identity = format!("{identity} {}", learning.hash);
+        }
         Ok(Prepared { case, resolved, identity })
     }
 

@@ -96,3 +96,42 @@ fn too_little_memory_is_said_before_anything_runs() {
     }
     assert!(std::fs::read_dir(dir.path()).expect("a folder").next().is_none());
 }
+
+/// Two times and four policies: cells are aged once a time, and programmed once for all that compare with them.
+const DRIFT: &str = "# Does sharing fresh and aged cells change anything?\nseed = 3\n[run]\nnetwork = \"mlp-glyphs\"\n\
+    data = \"glyphs\"\nimages = 40\ntrials = 2\nhardware = [\"generic_reram\"]\n[set]\nadc.unused_codes = \"allow\"\n\
+    device.drift_nu = 0.06\ndevice.drift_nu_sigma = 0.02\ndevice.drift_t0 = \"20 s\"\ndevice.read_sigma_rel = 0.01\n\
+    [[axis]]\nkey = \"conditions.elapsed\"\nvalues = [\"1 h\", \"1 year\"]\n[[axis]]\nkey = \"compensation\"\n\
+    labels = [\"none\", \"global\", \"per column\", \"batch norm\"]\nvalues = [{ kind = \"none\" }, \
+    { kind = \"global\", images = 5 }, { kind = \"per_column\", images = 5 }, { kind = \"batch_norm\", images = 9 }]\n";
+
+#[test]
+fn fresh_cells_serve_all_times_and_aged_ones_all_policies() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let go = |bytes: usize, name: &str, threads: usize| {
+        let sweep = SweepFile::parse("drift.toml", DRIFT).expect("the sweep is right");
+        let simulation = Simulation::new(Budget { bytes });
+        let out = dir.path().join(name);
+        let options = Options { out: &out, threads: Some(threads), shard: None, progress: &|_| {} };
+        let outcome = run(&sweep, &simulation, &options).expect("the sweep runs");
+        assert!(outcome.failed.is_empty(), "{:?}", outcome.failed);
+        (csv(&out), simulation.uses())
+    };
+    let (want, uses) = go(4 << 30, "large", 2);
+    // 3 layers of 2 chips, at two times and fresh; points at a time: all four take the aged ones, two the fresh ones
+    let cells = of(&uses, Stage::Cells);
+    assert_eq!((cells.computed, cells.found), (3 * 2 * 3, 3 * 2 * 2 * (4 + 2) - 3 * 2 * 3));
+    assert_eq!(go(4 << 30, "threads", 5).0, want);
+    assert_eq!(go(40 << 20, "small", 1).0, want);
+    // what was learned costs energy and time, twice as much for two runs over as many images
+    let rows: Vec<Vec<&str>> = want.lines().map(|line| line.split(',').collect()).collect();
+    let column = |name: &str| rows[0].iter().position(|c| c.starts_with(name)).expect("a column");
+    let (kind, time) = (column("axis:compensation"), column("compensation_time"));
+    let of = |policy: &str| -> f64 {
+        let row = rows.iter().find(|row| row[kind] == policy).expect("a row");
+        row[time].parse().expect("a number")
+    };
+    assert!(of("none").abs() < 1e-30 && of("global") > 0.0);
+    assert!((of("global") / of("per column") - 1.0).abs() < 1e-9);
+    assert!((of("global") / of("batch norm") - 10.0 / 9.0).abs() < 1e-9);
+}

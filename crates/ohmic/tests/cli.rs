@@ -97,6 +97,7 @@ fn lists_and_explanations() {
         "dac",
         "fault",
         "wires",
+        "compensation",
         "component",
         "layer",
         "plot",

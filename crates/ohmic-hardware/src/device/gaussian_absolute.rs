@@ -5,6 +5,8 @@ use super::{
     CurrentLaw, DeviceModel, G_MAX, G_MIN, GaussianRead, ON_OFF_RATIO, Patch, READ_SIGMA_FRACTION,
     READ_SIGMA_REL, ReadNoise, Window, read_read_noise, read_window,
 };
+use crate::drift::{DRIFT_NU, DRIFT_NU_SIGMA, DRIFT_T0, PowerLaw};
+use crate::spec::Conditions;
 use ohmic_config::{Dimension, KeyDoc, Kind};
 use ohmic_numerics::Purpose;
 
@@ -26,7 +28,7 @@ const SIGMA: KeyDoc =
 pub(super) const KIND: Kind<dyn DeviceModel> = Kind {
     name: "gaussian_absolute",
     summary: "programming error is Gaussian with the same sigma at every conductance",
-    example: "g_min = \"1 uS\"\ng_max = \"25 uS\"\nsigma_fraction = 0.05\nread_sigma_fraction = 0.01",
+    example: "g_min = \"1 uS\"\ng_max = \"25 uS\"\nsigma_fraction = 0.05\nread_sigma_fraction = 0.01\ndrift_nu = 0.06\ndrift_t0 = \"20 s\"",
     quiet: Some("g_min = \"1 uS\"\ng_max = \"25 uS\"\nsigma_fraction = 0.0"),
     keys: &[
         G_MAX,
@@ -39,6 +41,9 @@ pub(super) const KIND: Kind<dyn DeviceModel> = Kind {
         CURRENT_LAW,
         LAW_VOLT,
         LAW_AT,
+        DRIFT_NU,
+        DRIFT_NU_SIGMA,
+        DRIFT_T0,
     ],
     build: |s| {
         let window = read_window(s)?;
@@ -51,6 +56,7 @@ pub(super) const KIND: Kind<dyn DeviceModel> = Kind {
             sigma_siemens,
             read: read_read_noise(s, window)?,
             law: GenericLaw::read(s)?,
+            drift: PowerLaw::read(s)?,
         }))
     },
 };
@@ -59,7 +65,7 @@ pub(super) const KIND: Kind<dyn DeviceModel> = Kind {
 ///
 /// Units: siemens. A conductance cannot be negative: what would fall below 0 is 0 (with
 /// `g_min = 0` that is half of the cells of level 0); nothing limits it upwards.
-/// Randomness: one draw per cell, `Purpose::Program`, once per programming.
+/// Randomness: one draw per cell, `Purpose::Program`, once per programming; for drift see [`PowerLaw`].
 /// Left out: write-verify, correlation between neighbours.
 #[derive(Debug)]
 struct GaussianAbsolute {
@@ -67,6 +73,7 @@ struct GaussianAbsolute {
     sigma_siemens: f32,
     read: Option<GaussianRead>,
     law: Option<GenericLaw>,
+    drift: Option<PowerLaw>,
 }
 
 impl DeviceModel for GaussianAbsolute {
@@ -79,6 +86,12 @@ impl DeviceModel for GaussianAbsolute {
             patch.for_each_normal(g_siemens, Purpose::Program, attempt, |g, z| {
                 *g = (*g + self.sigma_siemens * z).max(0.0)
             });
+        }
+    }
+
+    fn age(&self, g_siemens: &mut [f32], _: &[f32], patch: &Patch<'_>, conditions: &Conditions) {
+        if let Some(drift) = &self.drift {
+            drift.age(g_siemens, patch, conditions);
         }
     }
 

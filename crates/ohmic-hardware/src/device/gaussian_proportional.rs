@@ -5,6 +5,8 @@ use super::{
     CurrentLaw, DeviceModel, G_MAX, G_MIN, GaussianRead, ON_OFF_RATIO, Patch, READ_SIGMA_FRACTION,
     READ_SIGMA_REL, ReadNoise, Window, read_read_noise, read_window,
 };
+use crate::drift::{DRIFT_NU, DRIFT_NU_SIGMA, DRIFT_T0, PowerLaw};
+use crate::spec::Conditions;
 use ohmic_config::{KeyDoc, Kind};
 use ohmic_numerics::Purpose;
 
@@ -19,7 +21,7 @@ const SIGMA_REL: KeyDoc = KeyDoc::number(
 pub(super) const KIND: Kind<dyn DeviceModel> = Kind {
     name: "gaussian_proportional",
     summary: "programming error is Gaussian with sigma proportional to the target",
-    example: "g_min = \"1 uS\"\ng_max = \"25 uS\"\nsigma_rel = 0.05\nread_sigma_rel = 0.01",
+    example: "g_min = \"1 uS\"\ng_max = \"25 uS\"\nsigma_rel = 0.05\nread_sigma_rel = 0.01\ndrift_nu = 0.06\ndrift_t0 = \"20 s\"",
     quiet: Some("g_min = \"1 uS\"\ng_max = \"25 uS\"\nsigma_rel = 0.0"),
     keys: &[
         G_MAX,
@@ -31,6 +33,9 @@ pub(super) const KIND: Kind<dyn DeviceModel> = Kind {
         CURRENT_LAW,
         LAW_VOLT,
         LAW_AT,
+        DRIFT_NU,
+        DRIFT_NU_SIGMA,
+        DRIFT_T0,
     ],
     build: |s| {
         let window = read_window(s)?;
@@ -40,6 +45,7 @@ pub(super) const KIND: Kind<dyn DeviceModel> = Kind {
             sigma_rel,
             read: read_read_noise(s, window)?,
             law: GenericLaw::read(s)?,
+            drift: PowerLaw::read(s)?,
         }))
     },
 };
@@ -48,7 +54,7 @@ pub(super) const KIND: Kind<dyn DeviceModel> = Kind {
 ///
 /// Units: siemens. A conductance cannot be negative: what would fall below 0 (only for
 /// `sigma_rel` above about 0.2) is 0; nothing limits it upwards.
-/// Randomness: one draw per cell, `Purpose::Program`, once per programming.
+/// Randomness: one draw per cell, `Purpose::Program`, once per programming; for drift see [`PowerLaw`].
 /// Left out: write-verify, correlation between neighbours.
 #[derive(Debug)]
 struct GaussianProportional {
@@ -56,6 +62,7 @@ struct GaussianProportional {
     sigma_rel: f32,
     read: Option<GaussianRead>,
     law: Option<GenericLaw>,
+    drift: Option<PowerLaw>,
 }
 
 impl DeviceModel for GaussianProportional {
@@ -68,6 +75,12 @@ impl DeviceModel for GaussianProportional {
             patch.for_each_normal(g_siemens, Purpose::Program, attempt, |g, z| {
                 *g = (*g * (1.0 + self.sigma_rel * z)).max(0.0)
             });
+        }
+    }
+
+    fn age(&self, g_siemens: &mut [f32], _: &[f32], patch: &Patch<'_>, conditions: &Conditions) {
+        if let Some(drift) = &self.drift {
+            drift.age(g_siemens, patch, conditions);
         }
     }
 

@@ -5,6 +5,8 @@ use super::{
     CurrentLaw, DeviceModel, G_MAX, G_MIN, GaussianRead, ON_OFF_RATIO, Patch, READ_SIGMA_FRACTION,
     READ_SIGMA_REL, ReadNoise, Window, read_read_noise, read_window,
 };
+use crate::drift::{DRIFT_NU, DRIFT_NU_SIGMA, DRIFT_T0, PowerLaw};
+use crate::spec::Conditions;
 use ohmic_config::{KeyDoc, Kind};
 use ohmic_numerics::Purpose;
 
@@ -21,7 +23,7 @@ const SIGMA_LN: KeyDoc = KeyDoc::number(
 pub(super) const KIND: Kind<dyn DeviceModel> = Kind {
     name: "lognormal",
     summary: "programmed conductance is lognormal about its target",
-    example: "g_min = \"1 uS\"\ng_max = \"25 uS\"\nsigma_ln = 0.05\nread_sigma_rel = 0.01",
+    example: "g_min = \"1 uS\"\ng_max = \"25 uS\"\nsigma_ln = 0.05\nread_sigma_rel = 0.01\ndrift_nu = 0.06\ndrift_t0 = \"20 s\"",
     quiet: Some("g_min = \"1 uS\"\ng_max = \"25 uS\"\nsigma_ln = 0.0"),
     keys: &[
         G_MAX,
@@ -33,6 +35,9 @@ pub(super) const KIND: Kind<dyn DeviceModel> = Kind {
         CURRENT_LAW,
         LAW_VOLT,
         LAW_AT,
+        DRIFT_NU,
+        DRIFT_NU_SIGMA,
+        DRIFT_T0,
     ],
     build: |s| {
         let window = read_window(s)?;
@@ -42,6 +47,7 @@ pub(super) const KIND: Kind<dyn DeviceModel> = Kind {
             sigma_ln,
             read: read_read_noise(s, window)?,
             law: GenericLaw::read(s)?,
+            drift: PowerLaw::read(s)?,
         }))
     },
 };
@@ -50,7 +56,7 @@ pub(super) const KIND: Kind<dyn DeviceModel> = Kind {
 /// exp(sigma^2 / 2) above it. Never below 0, may leave the window upwards.
 ///
 /// Units: siemens; `sigma_ln` is the standard deviation of ln g.
-/// Randomness: one draw per cell, `Purpose::Program`, once per programming.
+/// Randomness: one draw per cell, `Purpose::Program`, once per programming; for drift see [`PowerLaw`].
 /// Left out: write-verify, cycle-to-cycle endurance, correlation between neighbours.
 ///
 /// Source: Chen et al., DATE 2017; FORMS, ISCA 2021, with sigma = 0.1.
@@ -60,6 +66,7 @@ struct LogNormal {
     sigma_ln: f32,
     read: Option<GaussianRead>,
     law: Option<GenericLaw>,
+    drift: Option<PowerLaw>,
 }
 
 impl DeviceModel for LogNormal {
@@ -72,6 +79,12 @@ impl DeviceModel for LogNormal {
             patch.for_each_normal(g_siemens, Purpose::Program, attempt, |g, z| {
                 *g *= libm::expf(self.sigma_ln * z)
             });
+        }
+    }
+
+    fn age(&self, g_siemens: &mut [f32], _: &[f32], patch: &Patch<'_>, conditions: &Conditions) {
+        if let Some(drift) = &self.drift {
+            drift.age(g_siemens, patch, conditions);
         }
     }
 

@@ -6,7 +6,7 @@ use crate::canvas::{
     Anchor, Canvas, GREY, GRID, INK, TICK, TITLE, WIDTH, colour, dashes, fitted, text_width,
 };
 use crate::chart::{Join, Lines, YRange};
-use crate::scale::{Scale, extent, number, prefixed};
+use crate::scale::{Scale, duration, extent, number, prefixed};
 use plotters::prelude::DrawingBackend;
 
 const TOP: f64 = 12.0;
@@ -35,7 +35,10 @@ pub(super) fn draw<DB: DrawingBackend>(c: &Canvas<DB>, chart: &Lines) -> Result<
         let pad = 0.02 * (high - low).min(1.0); // a marker at 1 stays whole
         ys = Scale::Linear { low: low.max(-pad), high: high.min(1.0 + pad) };
     }
-    let (x_factor, x_unit) = prefixed(&chart.x_unit, extent(&places).1);
+    // from seconds to hours and beyond, times are in words
+    let in_words = chart.x_unit == "s" && extent(&places).1 >= 3600.0 && matches!(xs, Scale::Log { .. });
+    let (x_factor, x_unit) =
+        if in_words { (1.0, String::new()) } else { prefixed(&chart.x_unit, extent(&places).1) };
     let (y_factor, y_unit) = prefixed(&chart.y_unit, extent(&values).1);
     let y_ticks = ys.ticks(5, y_factor);
     let widest = y_ticks.iter().map(|t| text_width(&t.1, TICK)).fold(0.0, f64::max);
@@ -47,13 +50,18 @@ pub(super) fn draw<DB: DrawingBackend>(c: &Canvas<DB>, chart: &Lines) -> Result<
         c.line(&[(left, to_y(*v)), (right, to_y(*v))], GRID, 0.8)?;
         c.text(word, (left - 7.0, to_y(*v)), TICK, Anchor::Right, INK)?;
     }
-    let own: Vec<(f64, String)> = places.iter().map(|v| (*v, number(v * x_factor, 3))).collect();
+    let word = |v: f64| if in_words && v > 0.0 { duration(v) } else { number(v * x_factor, 3) };
+    let own: Vec<(f64, String)> = places.iter().map(|v| (*v, word(*v))).collect();
     let apart = |t: &[(f64, String)]| {
         t.windows(2).all(|p| {
             to_x(p[1].0) - to_x(p[0].0) > (text_width(&p[0].1, TICK) + text_width(&p[1].1, TICK)) / 2.0 + 8.0
         })
     };
-    let x_ticks = if own.len() <= 9 && apart(&own) { own } else { xs.ticks(6, x_factor) };
+    let x_ticks = match own.len() <= 9 && apart(&own) {
+        true => own,
+        false if in_words => xs.time_ticks(),
+        false => xs.ticks(6, x_factor),
+    };
     let mut free_from = f64::NEG_INFINITY;
     for (v, word) in &x_ticks {
         let (x, half) = (to_x(*v), text_width(word, TICK) / 2.0);

@@ -27,6 +27,8 @@ pub(crate) enum What {
     Fault,
     /// Resistance of lines
     Wires,
+    /// What keeps answers right while cells age
+    Compensation,
     /// Components: unit costs and area
     Component,
     /// Layers of networks
@@ -85,6 +87,7 @@ pub(crate) fn rows(what: What) -> Vec<(String, String)> {
         What::Dac => family("dac"),
         What::Fault => family("fault"),
         What::Wires => family("wires"),
+        What::Compensation => family("compensation"),
         What::Component => family("component"),
         What::Layer => ohmic_network::layer::KINDS
             .iter()
