@@ -56,10 +56,11 @@ const DRIFT: &str = "[device]\nkind = \"lognormal\"\ng_max = \"40 uS\"\ng_min = 
                      drift_t0 = \"20 s\"\n";
 
 fn drifting(more: &str, elapsed: &str, adc: &str) -> Hardware {
+    let bits = if adc == IDEAL { 32 } else { 8 };
     hardware(&format!(
         "[adc]\n{adc}\n[conditions]\nelapsed = \"{elapsed}\"\n[encoding]\nkind = \"differential\"\ncell_bits = 4\n\
          sides = \"one\"\nsubtract = \"analog\"\n{DRIFT}{more}\n[component.adc]\nkind = \"priced\"\nper = \"adc\"\n\
-         area = \"1 um2\"\nevents = {{ conversion = \"1 pJ\" }}\nsource = \"test\"\n"
+         area = \"1 um2\"\nevents = {{ conversion = \"1 pJ\" }}\nfor_adc_bits = {bits}\nsource = \"test\"\n"
     ))
 }
 
