@@ -61,9 +61,12 @@ impl StageKeys {
         let encoding = format!("{same_integers}\n{nominal}");
         if hardware.device().current_law().is_some() {
             // nominal cells have a law too, and cells a matrix for each voltage that inputs are driven with
-            let all = without(hardware.resolved(), BEHIND);
-            let all = format!("{same_integers}\n{:?}\n{all}", hardware.adc().range_per());
-            return Self { encoding, calibration: all.clone(), cells: all, weights: weights.to_vec() };
+            let of = |unread: &[&str]| {
+                let rest = without(hardware.resolved(), unread);
+                format!("{same_integers}\n{:?}\n{rest}", hardware.adc().range_per())
+            };
+            let (all, fresh) = (of(BEHIND), of(&[BEHIND, FRESH].concat()));
+            return Self { encoding, calibration: all.clone(), cells: all, fresh, weights: weights.to_vec() };
         }
         Self {
             encoding,
