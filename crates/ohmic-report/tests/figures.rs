@@ -20,6 +20,7 @@ fn tables() -> Vec<(&'static str, Table)> {
         ("sigma", fixtures::one_axis("axis:device.sigma_ln", &[0.0, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0], 1)),
         ("encodings", fixtures::encodings()),
         ("spares", fixtures::spares()),
+        ("predicted", fixtures::predicted()),
     ]
 }
 
