@@ -190,6 +190,7 @@ fn checked(document: &Document) -> Result<Hardware, Error> {
     check_columns(&places, &hardware)?;
     check_adc(&places, &hardware)?;
     check_law(&places, &hardware)?;
+    hardware.fault.suits(&hardware.crossbar)?;
     hardware.device.holds(&hardware.conditions).map_err(|outside| {
         places.invalid(
             outside.key,
@@ -338,7 +339,12 @@ fn check_columns(places: &Places<'_>, hw: &Hardware) -> Result<(), Error> {
     }
     Err(places.invalid(
         "crossbar.cols",
-        format!("{} columns (without spare ones) hold not even one output", hw.usable_columns()),
+        match hw.redundancy.spare_columns {
+            0 => format!("{} columns hold not even one output", hw.crossbar.cols),
+            spare => {
+                format!("{} columns beside {spare} spare ones hold not even one output", hw.usable_columns())
+            }
+        },
         &[
             ("encoding.kind", format!("takes {own} columns an output and {shared} shared ones")),
             ("precision.weight_bits", format!("for weights of {bits} bits")),

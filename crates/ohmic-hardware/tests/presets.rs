@@ -28,6 +28,8 @@ fn every_preset_prices_what_it_causes() {
             Event::SignApply => encoded.readouts.iter().any(|r| matches!(r.gain, Gain::PerFragment(_))),
             Event::SkipCheck => hw.dac().skipping() != Skipping::None,
             Event::InputSumAdd => encoded.input_sum_scale.iter().any(|s| *s != 0),
+            Event::WritePulse => hw.write().spec().is_some(),
+            Event::VerifyRead => hw.write().verifies(),
             _ => true,
         };
         for event in Event::ALL.into_iter().filter(|e| applies(*e)) {

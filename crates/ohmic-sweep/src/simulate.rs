@@ -124,13 +124,17 @@ impl Simulation {
         let learned_on = hardware.compensation().map_or(0, |policy| policy.images);
         let images = point.images + precision.calibration_images.max(learned_on);
         self.budget.holds_images(images, network.input.len())?;
-        let (test, calibration) = self.data(point, &precision)?;
+        let test = self.tested(point)?;
+        let fits = |set: &LoadedSet| set.set.all().fits(&network).map_err(|e| e.to_string());
+        // what does not fit at all is said before what there is too little of
+        fits(&test)?;
+        let calibration = self.beside(point, precision.calibration_images, "precision.calibration_images")?;
         let learning = match hardware.compensation() {
             Some(policy) => Some(self.beside(point, policy.images, "compensation.images")?),
             None => None,
         };
-        for set in [&test, &calibration].into_iter().chain(&learning) {
-            set.set.all().fits(&network).map_err(|e| e.to_string())?;
+        for set in std::iter::once(&calibration).chain(&learning) {
+            fits(set)?;
         }
         let options = quantize_options(&precision);
         let same_integers = format!("{} {} {options:?}", network.hash, calibration.hash);
@@ -291,7 +295,7 @@ impl Simulation {
     }
 
     /// The test images of a point and the images that its scales and ranges are chosen on.
-    fn data(&self, point: &Point, precision: &Precision) -> Result<(Arc<LoadedSet>, Arc<LoadedSet>), String> {
+    fn tested(&self, point: &Point) -> Result<Arc<LoadedSet>, String> {
         let spec = data_spec(&point.locate(&point.data))?;
         let test = self.load(&spec.clone().with_limit(point.images))?;
         if test.set.len() < point.images {
@@ -302,8 +306,7 @@ impl Simulation {
                 point.images
             ));
         }
-        let calibration = self.beside(point, precision.calibration_images, "precision.calibration_images")?;
-        Ok((test, calibration))
+        Ok(test)
     }
 
     /// Images of the point's data set that are not tested, as many as the key `key` says.
