@@ -56,7 +56,8 @@ fn repaired_chips_are_ideal_bit_for_bit() {
             }
         }
     }
-    assert!(harmed >= 6, "faults that nothing evades do harm: {harmed} of 8");
+    // a cell in 2500 is stuck, half of them where they ought to be anyway
+    assert!(harmed >= 4, "faults that nothing evades do harm: {harmed} of 8");
 }
 
 /// Of 300 chips as many can be repaired as the closed form says, within four standard errors; with a finer step of

@@ -99,8 +99,11 @@ fn without(resolved: &str, unread: &[&str]) -> String {
     for path in unread {
         match path.split_once('.') {
             Some((section, key)) => {
-                if let Some(Value::Table(section)) = table.get_mut(section) {
-                    section.remove(key);
+                let Some(Value::Table(inside)) = table.get_mut(section) else { continue };
+                inside.remove(key);
+                // a section of which nothing is read says as much as none
+                if inside.is_empty() {
+                    table.remove(section);
                 }
             }
             None => {

@@ -122,7 +122,7 @@ fn fresh_cells_serve_all_times_and_aged_ones_all_policies() {
     let cells = of(&uses, Stage::Cells);
     assert_eq!((cells.computed, cells.found), (3 * 2 * 3, 3 * 2 * 2 * (4 + 2) - 3 * 2 * 3));
     assert_eq!(go(4 << 30, "threads", 5).0, want);
-    assert_eq!(go(40 << 20, "small", 1).0, want);
+    assert_eq!(go(80 << 20, "small", 1).0, want);
     // what was learned costs energy and time, twice as much for two runs over as many images
     let rows: Vec<Vec<&str>> = want.lines().map(|line| line.split(',').collect()).collect();
     let column = |name: &str| rows[0].iter().position(|c| c.starts_with(name)).expect("a column");

@@ -174,6 +174,7 @@ fn a_stage_whose_key_stays_gives_the_same_bits() {
                         ("sigma", "sigma_fraction"),
                         ("read_sigma_fraction", "read_sigma_rel"),
                         ("sigma_ln", "sigma_rel"),
+                        ("sigma_lsb", "enob"),
                         ("states", "reads"),
                         ("band", "band_fraction"),
                         ("band_rel", "band_fraction"),
