@@ -5,6 +5,7 @@
 
 use crate::component::{self, Component, Machine};
 use crate::dac::InputSign;
+use crate::device::Surroundings;
 use crate::documentation;
 use crate::hardware::Hardware;
 use crate::keys::{self, CONDITIONS, CROSSBAR, HIERARCHY, PRECISION, REDUNDANCY, ROOT};
@@ -137,31 +138,52 @@ fn checked(document: &Document) -> Result<Hardware, Error> {
     let root = Section::root(document, ROOT)?;
     let name = root.text(&keys::NAME)?;
     let crossbar = crossbar(&root.section(&keys::CROSSBAR_SECTION, CROSSBAR)?)?;
+    let places = Places(document);
+    let encoding = family::build(&root, &keys::ENCODING, encoding::KINDS)?;
+    let conditions = match root.has(&keys::CONDITIONS_SECTION) {
+        true => conditions(&root.section(&keys::CONDITIONS_SECTION, CONDITIONS)?, &crossbar)?,
+        false => Conditions {
+            elapsed_s: 0.0,
+            temperature_kelvin: Conditions::ROOM_KELVIN,
+            t_read_s: crossbar.t_read_s,
+        },
+    };
+    let mut device = family::build(&root, &keys::DEVICE, device::KINDS)?;
+    let cell_bits = encoding.cell_bits();
+    device.built_into(&Surroundings { crossbar: &crossbar, conditions: &conditions, cell_bits }).map_err(
+        |outside| {
+            let also = [("device.kind", "this device".to_owned())];
+            let problem = format!("{} does not go with the device", outside.value);
+            places.invalid(outside.key, problem, &also, outside.valid)
+        },
+    )?;
     let hardware = Hardware {
         name,
         resolved: document.to_toml(),
-        device: family::build(&root, &keys::DEVICE, device::KINDS)?,
-        variation: match root.has(&keys::VARIATION) {
-            true => family::build(&root, &keys::VARIATION, variation::KINDS)?,
-            false => variation::none(),
+        variation: match (device.variation(), root.has(&keys::VARIATION)) {
+            (None, true) => family::build(&root, &keys::VARIATION, variation::KINDS)?,
+            (None, false) => variation::none(),
+            (Some(own), false) => own,
+            (Some(_), true) => {
+                return Err(places.invalid(
+                    "variation",
+                    "the device says itself how its cells differ".to_owned(),
+                    &[("device.kind", "this device".to_owned())],
+                    "leave [variation] out, or the device's own sigma at 0".to_owned(),
+                ));
+            }
         },
         rtn: match root.has(&keys::RTN) {
             true => family::build(&root, &keys::RTN, rtn::KINDS)?,
             false => rtn::none(),
         },
+        device,
         write: match root.has(&keys::WRITE) {
             true => family::build(&root, &keys::WRITE, write::KINDS)?,
             false => write::single(),
         },
-        conditions: match root.has(&keys::CONDITIONS_SECTION) {
-            true => conditions(&root.section(&keys::CONDITIONS_SECTION, CONDITIONS)?, &crossbar)?,
-            false => Conditions {
-                elapsed_s: 0.0,
-                temperature_kelvin: Conditions::ROOM_KELVIN,
-                t_read_s: crossbar.t_read_s,
-            },
-        },
-        encoding: family::build(&root, &keys::ENCODING, encoding::KINDS)?,
+        conditions,
+        encoding,
         dac: family::build(&root, &keys::DAC, dac::KINDS)?,
         adc: family::build(&root, &keys::ADC, adc::KINDS)?,
         fault: match root.has(&keys::FAULT) {
@@ -185,7 +207,6 @@ fn checked(document: &Document) -> Result<Hardware, Error> {
         hierarchy: hierarchy(&root.section(&keys::HIERARCHY_SECTION, HIERARCHY)?)?,
         components: vec![],
     };
-    let places = Places(document);
     check_widths(&places, &hardware)?;
     check_columns(&places, &hardware)?;
     check_adc(&places, &hardware)?;
@@ -200,6 +221,14 @@ fn checked(document: &Document) -> Result<Hardware, Error> {
         )
     })?;
     check_write(&places, &hardware)?;
+    if hardware.device.supply_volt().is_some() && hardware.wires.wires().is_some() {
+        return Err(places.invalid(
+            "wires.kind",
+            "lines with resistance carry currents of cells that conduct".to_owned(),
+            &[("device.kind", "the cells of this device move charge".to_owned())],
+            "leave [wires] out".to_owned(),
+        ));
+    }
     let components = components(&root, &places, &hardware)?;
     Ok(Hardware { components, ..hardware })
 }
@@ -518,7 +547,13 @@ fn check_law(places: &Places<'_>, hw: &Hardware) -> Result<(), Error> {
 }
 
 fn components(root: &Section<'_>, places: &Places<'_>, hw: &Hardware) -> Result<Vec<Component>, Error> {
-    let machine = Machine { crossbar: &hw.crossbar, adc_bits: hw.adc.bits(), dac_bits: hw.dac.bits() };
+    let machine = Machine {
+        crossbar: &hw.crossbar,
+        adc_bits: hw.adc.bits(),
+        dac_bits: hw.dac.bits(),
+        supply_volt: hw.device.supply_volt(),
+        temperature_kelvin: hw.conditions.temperature_kelvin,
+    };
     let mut out = Vec::new();
     for (name, section) in root.named_sections(&keys::COMPONENT)? {
         let (kind, section) = family::find(&section, component::KINDS)?;

@@ -112,6 +112,7 @@ fn quiet_devices_are_ideal() {
         device.age(&mut g, &target, &patch, &LATER);
         assert_eq!(bits(&g), bits(&target), "{}", kind.name);
         assert!(device.read_noise().is_none() && device.current_law().is_none(), "{}", kind.name);
+        assert!(device.variation().is_none() && device.bit_line().is_none(), "{}", kind.name);
     }
 }
 
@@ -123,7 +124,12 @@ fn noisy_devices_are_noisy() {
         let at = Cells { site: Site { layer: 0, block: 0 }, first: 0 };
         let run = |seed| {
             let mut g = targets(device.window(), 100);
-            device.program(&mut g, &Patch::row(100, at, &Noise::new(Seed(seed))), 0);
+            let noise = Noise::new(Seed(seed));
+            let patch = Patch::row(100, at, &noise);
+            if let Some(own) = device.variation() {
+                own.apply(&mut g, &patch);
+            }
+            device.program(&mut g, &patch, 0);
             bits(&g)
         };
         assert_ne!(run(1), bits(&targets(device.window(), 100)), "{}", kind.name);
@@ -277,7 +283,15 @@ fn components_are_finite_and_cite() {
         );
         let model = kind.build_text(kind.example).unwrap();
         let crossbar = crossbar();
-        let cost = model.fit(&Machine { crossbar: &crossbar, adc_bits: 8, dac_bits: 1 }).unwrap();
+        let cost = model
+            .fit(&Machine {
+                crossbar: &crossbar,
+                adc_bits: 8,
+                dac_bits: 1,
+                supply_volt: (kind.name == "charge_array").then_some(1.0),
+                temperature_kelvin: 300.0,
+            })
+            .unwrap();
         assert!(model.count() > 0.0, "{}", kind.name);
         let energies = Event::ALL.into_iter().filter_map(|e| cost.energy_joule(e));
         for figure in energies.clone().chain([cost.area_m2(), cost.leakage_watt()]) {

@@ -42,6 +42,10 @@ pub struct Machine<'a> {
     pub adc_bits: u32,
     /// Bits of an input driven in one step.
     pub dac_bits: u32,
+    /// Supply of an array that moves charge, in volt; `None` if its cells conduct.
+    pub supply_volt: Option<f64>,
+    /// Temperature, in kelvin.
+    pub temperature_kelvin: f64,
 }
 
 /// A price or a device was asked for outside the range that its model is valid in.

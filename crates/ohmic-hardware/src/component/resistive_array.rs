@@ -26,6 +26,13 @@ impl ComponentModel for ResistiveArray {
     }
 
     fn fit(&self, machine: &Machine<'_>) -> Result<Box<dyn CostModel>, OutsideValidity> {
+        if let Some(volt) = machine.supply_volt {
+            return Err(OutsideValidity {
+                key: "device.kind",
+                value: format!("charge at {volt} V"),
+                valid: "its cells draw no ohmic current: `charge_array` prices them".to_owned(),
+            });
+        }
         let cells = machine.crossbar.rows as f64 * machine.crossbar.cols as f64;
         // execution hands over joules; they are charged as they are
         Ok(Box::new(OneEvent {

@@ -16,13 +16,19 @@ mod pcm_nandakumar_2019;
 mod rram_milo_2021;
 mod rram_wan_2022;
 mod sonos_40nm;
+mod sram;
+mod sram_charge;
+mod sram_current;
 
 use crate::adc::transfer::BitLine;
 use crate::component::OutsideValidity;
 use crate::spec::Conditions;
+use crate::variation::VariationModel;
 use ohmic_config::{Dimension, Error, KeyDoc, Kind, Section};
 use ohmic_numerics::{Cells, Noise, Purpose};
 use std::fmt::Debug;
+
+pub use sram::Surroundings;
 
 /// Every device model there is.
 pub const KINDS: &[Kind<dyn DeviceModel>] = &[
@@ -37,6 +43,8 @@ pub const KINDS: &[Kind<dyn DeviceModel>] = &[
     cmo_hfox::KIND,
     sonos_40nm::KIND,
     measured::KIND,
+    sram_charge::KIND,
+    sram_current::KIND,
 ];
 
 /// The conductances that the levels of a cell lie between.
@@ -123,6 +131,26 @@ pub trait DeviceModel: Debug + Send + Sync {
     fn holds(&self, conditions: &Conditions) -> Result<(), OutsideValidity> {
         let _ = conditions;
         Ok(())
+    }
+
+    /// Tells the model, once, what it is built into; asked before anything else.
+    ///
+    /// # Errors
+    /// The key, its value and what the model can be built into.
+    fn built_into(&mut self, around: &Surroundings<'_>) -> Result<(), OutsideValidity> {
+        let _ = around;
+        Ok(())
+    }
+
+    /// How its cells differ from each other once a chip, if that is part of the technology; `[variation]` then has
+    /// no say.
+    fn variation(&self) -> Option<Box<dyn VariationModel>> {
+        None
+    }
+
+    /// Supply of an array whose cells conduct no current and move charge instead, in volt.
+    fn supply_volt(&self) -> Option<f64> {
+        None
     }
 
     /// Turns targets into programmed conductances, in place: one write pulse a cell (siemens). Another
