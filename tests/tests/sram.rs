@@ -90,8 +90,8 @@ fn mismatch_follows_the_closed_form_and_leaves_the_snr() {
 fn thermal_noise_follows_the_closed_form() {
     for (rows, v_ref, kelvin) in [(16usize, 1.0, 300.0), (64, 1.0, 300.0), (64, 0.5, 300.0), (64, 1.0, 400.0)]
     {
-        let device = format!("sigma_capacitor = 0.0\nlines = 1\n");
-        let text = text(&device, TWELVE, rows).resolved().to_owned();
+        let device = "sigma_capacitor = 0.0\nlines = 1\n";
+        let text = text(device, TWELVE, rows).resolved().to_owned();
         let text = text
             .replace("v_ref = \"1 V\"", &format!("v_ref = \"{v_ref} V\""))
             .replace("unit_capacitor = \"1 fF\"", "unit_capacitor = \"0.0001 fF\"");

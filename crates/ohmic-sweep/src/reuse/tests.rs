@@ -147,9 +147,16 @@ fn a_stage_whose_key_stays_gives_the_same_bits() {
             if kind == "ternary" {
                 section(&mut file, "precision").insert("weight_bits".to_owned(), Value::Integer(2));
             }
+            // a cell of SRAM holds one bit and says itself how it differs from others
+            if kind.starts_with("sram_") {
+                for other in ["variation", "rtn", "write", "fault", "wires", "compensation"] {
+                    file.remove(other);
+                }
+                section(&mut file, "encoding").insert("cell_bits".to_owned(), Value::Integer(1));
+            }
             let before = stages(&file).unwrap_or_else(|e| panic!("[{path}] kind = \"{kind}\": {e}"));
             // another member of the family is a change of its section as well
-            if let Some(first) = first.as_ref().filter(|_| kind != "ternary") {
+            if let Some(first) = first.as_ref().filter(|_| kind != "ternary" && !kind.starts_with("sram_")) {
                 compare(&format!("{path}.kind"), first, &before);
             }
             for key in doc.keys.iter().chain(keys) {
@@ -203,8 +210,11 @@ fn a_stage_whose_key_stays_gives_the_same_bits() {
     assert!(kept > 100, "only {kept} changes kept a key: nothing is shared");
     // what some stage does not read must have been changed, or the list above is believed, not tested
     let unread = [BEHIND, NOMINAL, INPUTS, FRESH].concat();
+    // these two are refused without another key that the examples do not have
+    const TOGETHER: [&str; 2] = ["component.part.at_voltage", "device.line_capacitor"];
     let believed: Vec<&String> = untried
         .iter()
+        .filter(|name| !TOGETHER.contains(&name.as_str()))
         .filter(|name| {
             unread.iter().any(|u| name.trim_start_matches('.') == *u || name.starts_with(&format!("{u}.")))
         })
