@@ -2,7 +2,7 @@
 //! and unit costs.
 //!
 //! Principal type: [`Hardware`], the checked machine. Each family of parts has a folder with a
-//! trait and a list `KINDS`: [`device`], [`variation`], [`rtn`], [`write`], [`encoding`], [`dac`], [`adc`], [`fault`],
+//! trait and a list `KINDS`: [`device`], [`variation`], [`rtn`], [`mod@write`], [`encoding`], [`dac`], [`adc`], [`fault`],
 //! [`wires`], [`compensation`], [`component`].
 //! Knows no network.
 
