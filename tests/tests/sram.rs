@@ -1,4 +1,4 @@
-//! SRAM macros in layers: errors of capacitors, kT/C and converters against their closed forms, and how the SNR
+//! SRAM macros in layers: errors of capacitors and kT/C against their closed forms, and how the SNR
 //! goes with rows.
 
 #![allow(missing_docs, clippy::unwrap_used)]
@@ -84,8 +84,8 @@ fn mismatch_follows_the_closed_form_and_leaves_the_snr() {
 }
 
 /// kT/C of 1 fF a site at 300 K and 1 V: sigma = N sqrt(kT / (N C)) / 1 V levels: 0.00814 sqrt(N) V / V at 4.14 aJ /
-/// 1 fF = (2.035 mV)^2; 100 times the noise (0.1 aF, to be seen beside rounding): (0.2035 V)^2. Rounding adds at most
-/// 1 / 12, nothing here: sums are whole. Half the voltage: twice the noise; 400 K: 4 / 3 of its power.
+/// 1 fF = (2.035 mV)^2; 100 times the noise (0.1 aF, to be seen beside rounding): (0.2035 V)^2. Rounding the noise
+/// adds 1 / 12. Half the voltage: twice the noise; 400 K: 4 / 3 of its power.
 #[test]
 fn thermal_noise_follows_the_closed_form() {
     for (rows, v_ref, kelvin) in [(16usize, 1.0, 300.0), (64, 1.0, 300.0), (64, 0.5, 300.0), (64, 1.0, 400.0)]
