@@ -1,7 +1,9 @@
 //! What happened in a run, counted in integers so that order cannot matter.
 
+use crate::Error;
 use crate::design::Design;
-use ohmic_hardware::{Drive, Event, Skipping};
+use ohmic_hardware::{Drive, Encoded, Event, Gain, Hardware, Skipping};
+use ohmic_mapping::{Block, LayerPlan};
 use ohmic_network::LayerId;
 
 /// What one layer did.
@@ -101,89 +103,122 @@ impl Events {
     }
 }
 
+/// What one read of a layer asks of the converters and adders behind it: what its encoding implies.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct ReadShape {
+    /// Crossbars that are read together: all row ranges are cut into the same outputs.
+    copies: usize,
+    /// Conversions, over these crossbars.
+    conversions: usize,
+    /// Whether each code has a sign bit of its own.
+    signs: bool,
+    /// Whether inputs are added up digitally beside the read.
+    input_sum: bool,
+}
+
+impl ReadShape {
+    /// `encoded` gives what a block of the layer is encoded into.
+    pub(crate) fn of<'a, T>(
+        plan: &'a LayerPlan,
+        mut encoded: impl FnMut(&'a Block) -> Result<T, Error>,
+    ) -> Result<Self, Error>
+    where
+        T: std::borrow::Borrow<Encoded>,
+    {
+        let rows = &plan.blocks[0].rows;
+        let mut shape = Self { copies: 0, conversions: 0, signs: false, input_sum: false };
+        for block in plan.blocks.iter().filter(|b| b.group == 0 && b.rows == *rows) {
+            let encoded = encoded(block)?;
+            let encoded = encoded.borrow();
+            let width = |readout| crate::effective::width(encoded, readout, block.outputs.len());
+            shape.copies += 1;
+            shape.conversions += encoded.readouts.iter().map(width).sum::<usize>();
+            shape.signs |= encoded.readouts.iter().any(|r| matches!(r.gain, Gain::PerFragment(_)));
+            shape.input_sum |= encoded.input_sum_scale.iter().any(|&s| s != 0);
+        }
+        Ok(shape)
+    }
+}
+
+/// The events of one layer. `row_conductance` gives the summed conductance in siemens of a row of a block, by block
+/// and row of the layer matrix.
+///
+/// Array energy: `E = v_lsb² · t · sum_i (sum of squared digits of row i) · (sum_j g_ij)`, exact for
+/// linear cells; `v_lsb` is the read voltage over the largest digit of the input driver. Where digits are times, it is
+/// the read voltage, `t` the time of digit 1, and digits are not squared.
+pub(crate) fn layer_events(
+    hardware: &Hardware,
+    plan: &LayerPlan,
+    read: ReadShape,
+    activity: &LayerActivity,
+    mut row_conductance: impl FnMut(&Block, usize) -> f64,
+) -> Events {
+    let mut events = Events::NONE;
+    let crossbar = hardware.crossbar();
+    let vectors = (activity.samples as usize * plan.positions) as f64;
+    let copies = read.copies as f64;
+    let converted = activity.reads as f64 * read.conversions as f64;
+    let drives = match hardware.dac().drive() {
+        Drive::Amplitude | Drive::Width => activity.rows as f64,
+        // a digit is so many pulses
+        Drive::Pulses => activity.squares.iter().sum::<u64>() as f64,
+    };
+    events.set(Event::RowDrive, drives * copies);
+    events.set(Event::Conversion, converted);
+    events.set(Event::Sample, converted);
+    events.set(Event::ShiftAdd, converted);
+    if read.signs {
+        events.set(Event::SignApply, converted);
+    }
+    if hardware.dac().skipping() != Skipping::None {
+        events.set(Event::SkipCheck, vectors * (plan.fragments.len() * plan.groups) as f64);
+    }
+    if read.input_sum {
+        events.set(Event::InputSumAdd, vectors * (plan.k * plan.groups) as f64);
+    }
+    let input_bytes = f64::from(plan.input_bits) / 8.0;
+    let inputs = vectors * (plan.k * plan.groups) as f64 * input_bytes;
+    let outputs = vectors * (plan.n * plan.groups) as f64;
+    // a partial sum holds the product of weight, input and the rows of one crossbar
+    let partial_bits = plan.weight_bits + plan.input_bits + usize::BITS - crossbar.rows.leading_zeros();
+    let row_ranges = plan.blocks.iter().filter(|b| b.group == 0 && b.outputs.start == 0).count() as f64;
+    events.set(Event::InputRegisterByte, inputs * copies);
+    events.set(Event::OutputRegisterByte, outputs * row_ranges * f64::from(partial_bits.div_ceil(8)));
+    events.set(Event::BufferReadByte, inputs);
+    events.set(Event::BusByte, inputs);
+    events.set(Event::BufferWriteByte, outputs * input_bytes);
+    events.set(Event::RouterByte, outputs * input_bytes);
+
+    let v_lsb = match hardware.dac().drive() {
+        Drive::Amplitude => {
+            let largest_digit = ((1u64 << hardware.dac().bits()) - 1) as f64;
+            crossbar.v_read_volt / largest_digit
+        }
+        // every pulse has the full voltage and is as long as a read
+        Drive::Width | Drive::Pulses => crossbar.v_read_volt,
+    };
+    let mut sum = 0.0;
+    for block in &plan.blocks {
+        for k in block.rows.clone() {
+            let squares = activity.squares.get(block.group * plan.k + k).copied().unwrap_or(0);
+            sum += squares as f64 * row_conductance(block, k);
+        }
+    }
+    events.set(Event::CellRead, v_lsb * v_lsb * crossbar.t_read_s * sum);
+    events
+}
+
 impl Design<'_> {
-    /// The events of one layer. `row_conductance` is the summed conductance of every row, blocks one
-    /// after the other (from the chip that ran).
-    ///
-    /// Array energy: `E = v_lsb² · t · sum_i (sum of squared digits of row i) · (sum_j g_ij)`, exact for
-    /// linear cells; `v_lsb` is the read voltage over the largest digit of the input driver. Where digits are times, it is
-    /// the read voltage, `t` the time of digit 1, and digits are not squared.
+    /// The events of one layer; `row_conductance` is the summed conductance of every row, blocks one after the other
+    /// (from the chip that ran).
     pub(crate) fn events(&self, id: LayerId, activity: &LayerActivity, row_conductance: &[f64]) -> Events {
-        let mut events = Events::NONE;
         let i = id.0 as usize;
-        let (Some(plan), Some(layer), Some(design)) =
-            (&self.plan.layers[i], &self.quantized.layers[i], &self.layers[i])
-        else {
-            return events;
+        let (Some(plan), Some(design)) = (&self.plan.layers[i], &self.layers[i]) else {
+            return Events::NONE;
         };
-        let crossbar = self.hardware.crossbar();
-        let vectors = (activity.samples as usize * plan.positions) as f64;
-        // all row ranges are cut into the same outputs, so every read happens on this many crossbars
-        let first_rows = &plan.blocks[0].rows;
-        let copies = plan.blocks.iter().filter(|b| b.group == 0 && b.rows == *first_rows).count() as f64;
-        let conversions: usize = plan
-            .blocks
-            .iter()
-            .zip(&design.encoded)
-            .filter(|(b, _)| b.group == 0 && b.rows == *first_rows)
-            .map(|(b, e)| {
-                e.readouts.iter().map(|r| crate::effective::width(e, r, b.outputs.len())).sum::<usize>()
-            })
-            .sum();
-        let converted = activity.reads as f64 * conversions as f64;
-        let per_fragment =
-            design.encoded[0].readouts.iter().any(|r| matches!(r.gain, ohmic_hardware::Gain::PerFragment(_)));
-        let digital_sum = design.encoded[0].input_sum_scale.iter().any(|&s| s != 0);
-
-        let drives = match self.hardware.dac().drive() {
-            Drive::Amplitude | Drive::Width => activity.rows as f64,
-            // a digit is so many pulses
-            Drive::Pulses => activity.squares.iter().sum::<u64>() as f64,
-        };
-        events.set(Event::RowDrive, drives * copies);
-        events.set(Event::Conversion, converted);
-        events.set(Event::Sample, converted);
-        events.set(Event::ShiftAdd, converted);
-        if per_fragment {
-            events.set(Event::SignApply, converted);
-        }
-        if self.hardware.dac().skipping() != Skipping::None {
-            events.set(Event::SkipCheck, vectors * (plan.fragments.len() * plan.groups) as f64);
-        }
-        if digital_sum {
-            events.set(Event::InputSumAdd, vectors * (plan.k * plan.groups) as f64);
-        }
-        let input_bytes = f64::from(layer.input_bits) / 8.0;
-        let inputs = vectors * (plan.k * plan.groups) as f64 * input_bytes;
-        let outputs = vectors * (plan.n * plan.groups) as f64;
-        // a partial sum holds the product of weight, input and the rows of one crossbar
-        let partial_bits = layer.weight_bits + layer.input_bits + usize::BITS - crossbar.rows.leading_zeros();
-        let row_ranges = plan.blocks.iter().filter(|b| b.group == 0 && b.outputs.start == 0).count() as f64;
-        events.set(Event::InputRegisterByte, inputs * copies);
-        events.set(Event::OutputRegisterByte, outputs * row_ranges * f64::from(partial_bits.div_ceil(8)));
-        events.set(Event::BufferReadByte, inputs);
-        events.set(Event::BusByte, inputs);
-        events.set(Event::BufferWriteByte, outputs * input_bytes);
-        events.set(Event::RouterByte, outputs * input_bytes);
-
-        let v_lsb = match self.hardware.dac().drive() {
-            Drive::Amplitude => {
-                let largest_digit = ((1u64 << self.hardware.dac().bits()) - 1) as f64;
-                crossbar.v_read_volt / largest_digit
-            }
-            // every pulse has the full voltage and is as long as a read
-            Drive::Width | Drive::Pulses => crossbar.v_read_volt,
-        };
-        let mut sum = 0.0;
-        let mut row = 0;
-        for block in &plan.blocks {
-            for k in block.rows.clone() {
-                let squares = activity.squares.get(block.group * plan.k + k).copied().unwrap_or(0);
-                sum += squares as f64 * row_conductance[row];
-                row += 1;
-            }
-        }
-        events.set(Event::CellRead, v_lsb * v_lsb * crossbar.t_read_s * sum);
-        events
+        let encoded = |block: &Block| Ok(&design.encoded[block.id.0 as usize]);
+        let Ok(read) = ReadShape::of(plan, encoded) else { return Events::NONE };
+        let mut rows = row_conductance.iter();
+        layer_events(self.hardware, plan, read, activity, |_, _| rows.next().copied().unwrap_or(0.0))
     }
 }

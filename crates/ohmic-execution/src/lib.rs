@@ -10,6 +10,7 @@
 
 mod activity;
 mod apply;
+mod assumed;
 mod budget;
 mod calibrate;
 mod causes;
@@ -34,6 +35,7 @@ mod wires;
 mod writing;
 
 pub use activity::{Activity, Events, LayerActivity};
+pub use assumed::assumed;
 pub use budget::{LayerBudget, LayerQuantization, measure, quantization};
 pub use calibrate::{Calibration, SumHistogram};
 pub use causes::{Cause, Causes};

@@ -65,6 +65,7 @@ pub fn sections() -> Vec<SectionDoc> {
         plain("precision", keys::PRECISION_SECTION.meaning, keys::PRECISION),
         plain("crossbar", keys::CROSSBAR_SECTION.meaning, keys::CROSSBAR),
         plain("hierarchy", keys::HIERARCHY_SECTION.meaning, keys::HIERARCHY),
+        plain("activity", keys::ACTIVITY_SECTION.meaning, keys::ACTIVITY),
         family(keys::COMPONENT, members(component::KINDS)),
     ]
 }

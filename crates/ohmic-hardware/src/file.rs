@@ -8,9 +8,10 @@ use crate::dac::InputSign;
 use crate::device::Surroundings;
 use crate::documentation;
 use crate::hardware::Hardware;
-use crate::keys::{self, CONDITIONS, CROSSBAR, HIERARCHY, PRECISION, REDUNDANCY, ROOT};
+use crate::keys::{self, ACTIVITY, CONDITIONS, CROSSBAR, HIERARCHY, PRECISION, REDUNDANCY, ROOT};
 use crate::spec::{
-    Conditions, CrossbarSpec, DummyColumn, Hierarchy, InputRange, Precision, Redundancy, Remap, WeightScale,
+    AssumedActivity, Conditions, CrossbarSpec, DummyColumn, Hierarchy, InputRange, Precision, Redundancy,
+    Remap, WeightScale,
 };
 use crate::{
     Adc, Dac, Error, WeightEncoding, adc, compensation, dac, device, encoding, fault, presets, rtn,
@@ -205,6 +206,10 @@ fn checked(document: &Document) -> Result<Hardware, Error> {
         precision: precision(&root.section(&keys::PRECISION_SECTION, PRECISION)?)?,
         crossbar,
         hierarchy: hierarchy(&root.section(&keys::HIERARCHY_SECTION, HIERARCHY)?)?,
+        activity: match root.has(&keys::ACTIVITY_SECTION) {
+            true => activity(&root.section(&keys::ACTIVITY_SECTION, ACTIVITY)?)?,
+            false => AssumedActivity::default(),
+        },
         components: vec![],
     };
     check_widths(&places, &hardware)?;
@@ -342,6 +347,15 @@ fn hierarchy(s: &Section<'_>) -> Result<Hierarchy, Error> {
         clock_hz: s.quantity(&keys::CLOCK)?,
         bus_bits: s.integer(&keys::BUS_BITS)?,
         link_bits: s.integer(&keys::LINK_BITS)?,
+    })
+}
+
+fn activity(s: &Section<'_>) -> Result<AssumedActivity, Error> {
+    let usual = AssumedActivity::default();
+    Ok(AssumedActivity {
+        ones: s.number_if(&keys::ONES)?.unwrap_or(usual.ones),
+        levels: s.number_if(&keys::LEVELS)?.unwrap_or(usual.levels),
+        issued: s.number_if(&keys::ISSUED)?.unwrap_or(usual.issued),
     })
 }
 

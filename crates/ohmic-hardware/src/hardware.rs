@@ -9,7 +9,7 @@ use crate::device::{DeviceModel, Held, Patch};
 use crate::encoding::WeightEncoding;
 use crate::fault::FaultModel;
 use crate::rtn::TelegraphModel;
-use crate::spec::{Conditions, CrossbarSpec, Hierarchy, Precision, Redundancy};
+use crate::spec::{AssumedActivity, Conditions, CrossbarSpec, Hierarchy, Precision, Redundancy};
 use crate::variation::VariationModel;
 use crate::wires::WireModel;
 use crate::write::WriteModel;
@@ -34,6 +34,7 @@ pub struct Hardware {
     pub(crate) precision: Precision,
     pub(crate) crossbar: CrossbarSpec,
     pub(crate) hierarchy: Hierarchy,
+    pub(crate) activity: AssumedActivity,
     pub(crate) components: Vec<Component>,
 }
 
@@ -144,6 +145,11 @@ impl Hardware {
     /// How crossbars make up the chip.
     pub fn hierarchy(&self) -> &Hierarchy {
         &self.hierarchy
+    }
+
+    /// What is assumed of data that nobody ran.
+    pub fn activity(&self) -> &AssumedActivity {
+        &self.activity
     }
 
     /// Everything that has a price, in the order of the file.

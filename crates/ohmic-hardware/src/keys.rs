@@ -41,6 +41,12 @@ pub(crate) const CONDITIONS_SECTION: KeyDoc =
     KeyDoc::table("conditions", "when and how warm the machine is read")
         .optional("right after programming, at 300 K");
 
+pub(crate) const ACTIVITY_SECTION: KeyDoc = KeyDoc::table(
+    "activity",
+    "what is assumed of data that nobody ran: for peak figures, and for costs without data",
+)
+.optional("random bits, levels spread evenly, nothing skipped");
+
 pub(crate) const ROOT: &[KeyDoc] = &[
     NAME,
     SUMMARY,
@@ -60,6 +66,7 @@ pub(crate) const ROOT: &[KeyDoc] = &[
     PRECISION_SECTION,
     CROSSBAR_SECTION,
     HIERARCHY_SECTION,
+    ACTIVITY_SECTION,
     COMPONENT,
 ];
 
@@ -186,3 +193,20 @@ pub(crate) const LINK_BITS: KeyDoc =
 
 pub(crate) const HIERARCHY: &[KeyDoc] =
     &[CROSSBARS_PER_MACRO, MACROS_PER_TILE, TILES, CLOCK, BUS_BITS, LINK_BITS];
+
+pub(crate) const ONES: KeyDoc = KeyDoc::number("ones", "bits of inputs that are 1, as a fraction of all")
+    .at_least(0.0)
+    .at_most(1.0)
+    .optional("0.5: random bits");
+pub(crate) const LEVELS: KeyDoc =
+    KeyDoc::number("levels", "mean level of the cells, as a fraction of the largest level")
+        .at_least(0.0)
+        .at_most(1.0)
+        .optional("0.5: levels spread evenly");
+pub(crate) const ISSUED: KeyDoc =
+    KeyDoc::number("issued", "input slices that zero skipping issues, as a fraction of all")
+        .above(0.0)
+        .at_most(1.0)
+        .optional("1: nothing is skipped");
+
+pub(crate) const ACTIVITY: &[KeyDoc] = &[ONES, LEVELS, ISSUED];

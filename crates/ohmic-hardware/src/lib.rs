@@ -41,8 +41,8 @@ pub use fault::FaultModel;
 pub use hardware::Hardware;
 pub use rtn::TelegraphModel;
 pub use spec::{
-    Conditions, CrossbarSpec, DummyColumn, HeatLimit, Hierarchy, InputRange, Precision, Redundancy, Remap,
-    WeightScale,
+    AssumedActivity, Conditions, CrossbarSpec, DummyColumn, HeatLimit, Hierarchy, InputRange, Precision,
+    Redundancy, Remap, WeightScale,
 };
 pub use variation::VariationModel;
 pub use wires::WireModel;

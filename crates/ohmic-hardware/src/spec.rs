@@ -82,6 +82,24 @@ impl Conditions {
     }
 }
 
+/// What is assumed of data that nobody ran: for peak figures, and for costs without a data set.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct AssumedActivity {
+    /// Fraction of the bits of inputs that are 1.
+    pub ones: f64,
+    /// Mean level of cells, as a fraction of the largest.
+    pub levels: f64,
+    /// Fraction of input slices that zero skipping issues.
+    pub issued: f64,
+}
+
+impl Default for AssumedActivity {
+    /// Random bits, levels spread evenly, nothing skipped.
+    fn default() -> Self {
+        Self { ones: 0.5, levels: 0.5, issued: 1.0 }
+    }
+}
+
 /// For what set of weights one scale is chosen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WeightScale {

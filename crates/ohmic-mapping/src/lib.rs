@@ -10,8 +10,10 @@ mod error;
 pub mod heat;
 mod plan;
 pub mod repair;
+mod shape;
 mod window;
 
 pub use assign::{assign, cheapest};
 pub use error::Error;
-pub use plan::{Block, BlockId, LayerPlan, Plan, map};
+pub use plan::{Block, BlockId, LayerPlan, Plan, map, map_shapes};
+pub use shape::{MvmShape, Shapes};

@@ -1,6 +1,6 @@
 //! The plan: which piece of which layer matrix sits on which crossbar.
 
-use crate::Error;
+use crate::{Error, Shapes};
 use ohmic_hardware::{DummyColumn, Hardware};
 use ohmic_network::quantization::Quantized;
 use ohmic_network::{LayerId, Network};
@@ -46,6 +46,10 @@ pub struct LayerPlan {
     pub groups: usize,
     /// Vectors per sample.
     pub positions: usize,
+    /// Bits of a weight, sign included.
+    pub weight_bits: u32,
+    /// Bits of an input.
+    pub input_bits: u32,
     /// Rows summed in one read.
     pub rows_per_read: usize,
     /// Row ranges of the fragments of one group, none crossing a block's edge.
@@ -103,6 +107,14 @@ pub struct Plan {
 /// # Errors
 /// [`Error::TooWide`] if one output does not fit a crossbar, [`Error::NothingToMap`].
 pub fn map(network: &Network, quantized: &Quantized, hardware: &Hardware) -> Result<Plan, Error> {
+    map_shapes(&Shapes::of(network, quantized), hardware)
+}
+
+/// [`map`] for a network of which only the shapes are known: weights have no say in where they sit.
+///
+/// # Errors
+/// As [`map`].
+pub fn map_shapes(shapes: &Shapes, hardware: &Hardware) -> Result<Plan, Error> {
     let crossbar = hardware.crossbar();
     let encoding = hardware.encoding();
     let cols = hardware.usable_columns();
@@ -110,19 +122,19 @@ pub fn map(network: &Network, quantized: &Quantized, hardware: &Hardware) -> Res
     let most_rows = crossbar.rows / rows_per_read * rows_per_read;
     let mut next = 0u32;
     let mut cells = 0u64;
-    let mut layers = Vec::with_capacity(network.nodes.len());
-    for (i, node) in network.nodes.iter().enumerate() {
-        let Some(layer) = &quantized.layers[i] else {
+    let mut layers = Vec::with_capacity(shapes.layers.len());
+    for (i, (name, shape)) in shapes.layers.iter().enumerate() {
+        let Some(layer) = shape else {
             layers.push(None);
             continue;
         };
-        let (k, n) = (layer.weights[0].rows(), layer.weights[0].cols());
+        let (k, n) = (layer.k, layer.n);
         let per_output = encoding.columns_per_output(layer.weight_bits);
         let shared = encoding.shared_columns(layer.weight_bits)
             + usize::from(crossbar.dummy_column == DummyColumn::Analog);
         if shared + per_output > cols {
             return Err(Error::TooWide {
-                layer: node.name.clone(),
+                layer: name.clone(),
                 needed: shared + per_output,
                 per_output,
                 shared,
@@ -134,7 +146,7 @@ pub fn map(network: &Network, quantized: &Quantized, hardware: &Hardware) -> Res
         let first = next;
         let mut blocks = Vec::new();
         let mut corner: Option<(usize, usize)> = None;
-        for group in 0..layer.weights.len() {
+        for group in 0..layer.groups {
             for row in (0..k).step_by(most_rows) {
                 let rows = row..(row + most_rows).min(k);
                 for output in (0..n).step_by(most_outputs) {
@@ -142,9 +154,7 @@ pub fn map(network: &Network, quantized: &Quantized, hardware: &Hardware) -> Res
                     let columns = outputs.len() * per_output + shared;
                     let (first_row, first_col) = match corner {
                         Some((r, c))
-                            if layer.weights.len() > 1
-                                && r + rows.len() <= crossbar.rows
-                                && c + columns <= cols =>
+                            if layer.groups > 1 && r + rows.len() <= crossbar.rows && c + columns <= cols =>
                         {
                             (r, c)
                         }
@@ -178,11 +188,13 @@ pub fn map(network: &Network, quantized: &Quantized, hardware: &Hardware) -> Res
         cells += occupied;
         layers.push(Some(LayerPlan {
             id: LayerId(i as u32),
-            name: node.name.clone(),
+            name: name.clone(),
             k,
             n,
-            groups: layer.weights.len(),
-            positions: layer.gather.positions(),
+            groups: layer.groups,
+            positions: layer.positions,
+            weight_bits: layer.weight_bits,
+            input_bits: layer.input_bits,
             rows_per_read,
             fragments,
             blocks,
@@ -191,7 +203,7 @@ pub fn map(network: &Network, quantized: &Quantized, hardware: &Hardware) -> Res
         }));
     }
     if next == 0 {
-        return Err(Error::NothingToMap { network: network.name.clone() });
+        return Err(Error::NothingToMap { network: shapes.network.clone() });
     }
     let hierarchy = hardware.hierarchy();
     let crossbars = next as usize;

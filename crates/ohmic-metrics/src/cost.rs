@@ -7,7 +7,7 @@
 use crate::Error;
 use ohmic_execution::{Activity, Compensation, Events};
 use ohmic_hardware::{Component, Event, Hardware, Level};
-use ohmic_mapping::Plan;
+use ohmic_mapping::{LayerPlan, Plan};
 use ohmic_network::LayerId;
 
 /// What one component contributes.
@@ -136,12 +136,18 @@ pub fn cost(plan: &Plan, hardware: &Hardware, activity: &Activity, events: &[Eve
         let leakage_joule =
             checked(component, hardware, "leakage", component.model.leakage_watt())? * instances * interval_s;
         let mut energy_joule = leakage_joule;
+        let clocked_watt = checked(component, hardware, "clock power", component.model.clocked_watt())?;
         for event in Event::ALL {
             if let Some(unit) = component.model.energy_joule(event) {
                 energy_joule += total.get(event) * checked(component, hardware, "energy", unit)?;
             }
         }
         for layer in &mut layers {
+            if let Some(plan) = &plan.layers[layer.id.0 as usize] {
+                let clocked_joule = clocked_watt * serving(component, plan, hardware) * layer.time_s;
+                energy_joule += clocked_joule;
+                layer.energy_joule += clocked_joule;
+            }
             for event in Event::ALL {
                 if let Some(unit) = component.model.energy_joule(event) {
                     layer.energy_joule += per_inference[layer.id.0 as usize].get(event) * unit;
@@ -199,6 +205,25 @@ pub(crate) fn checked(
         return Ok(value);
     }
     Err(Error::Cost { component: component.name.clone(), hardware: hardware.name().to_owned(), what, value })
+}
+
+/// Instances of a component that a layer keeps awake: those of the places that hold any of its crossbars.
+fn serving(component: &Component, layer: &LayerPlan, hardware: &Hardware) -> f64 {
+    let (crossbar, hierarchy) = (hardware.crossbar(), hardware.hierarchy());
+    let of_macro = hierarchy.crossbars_per_macro;
+    let holding = |crossbars: usize| {
+        let (first, last) = (layer.crossbars.start as usize, layer.crossbars.end.max(1) as usize - 1);
+        last / crossbars - first / crossbars + 1
+    };
+    let places = match component.per {
+        Level::Row => layer.crossbars.len() * crossbar.rows,
+        Level::Adc => layer.crossbars.len() * crossbar.adcs,
+        Level::Crossbar => layer.crossbars.len(),
+        Level::Macro => holding(of_macro),
+        Level::Tile => holding(of_macro * hierarchy.macros_per_tile),
+        Level::Chip => holding(hierarchy.crossbars()),
+    };
+    places as f64 * component.count
 }
 
 /// Instances of a component in what the plan uses.

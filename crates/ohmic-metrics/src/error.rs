@@ -17,6 +17,12 @@ pub enum Error {
         /// Hardware name.
         hardware: String,
     },
+    /// A full chip of this machine cannot be thought of.
+    #[error("no peak figures: {problem}")]
+    Peak {
+        /// Why a full crossbar cannot be filled.
+        problem: String,
+    },
     /// A component gave a cost that is negative or not a number.
     #[error(
         "component `{component}` of hardware `{hardware}` gives {what} = {value}; expected a finite value, 0 or more"

@@ -118,6 +118,8 @@ fn build(case: &Case) -> (LayerDesign, LayerPlan, Vec<Seen>) {
         n: case.n,
         groups: 1,
         positions: 1,
+        weight_bits: layer.weight_bits,
+        input_bits: layer.input_bits,
         rows_per_read: case.per_read,
         fragments,
         crossbars: 0..blocks.len() as u32,

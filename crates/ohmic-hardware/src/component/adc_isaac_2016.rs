@@ -2,15 +2,22 @@
 
 use super::{ComponentModel, CostModel, Level, Machine, OneEvent, OutsideValidity, SOURCE};
 use crate::event::Event;
-use ohmic_config::Kind;
+use ohmic_config::{KeyDoc, Kind};
+
+const ENERGY_SCALE: KeyDoc = KeyDoc::number(
+    "energy_scale",
+    "factor on the energy of the table that meets a published converter; `source` says which",
+)
+.above(0.0)
+.optional("1");
 
 pub(super) const KIND: Kind<dyn ComponentModel> = Kind {
     name: "adc_isaac_2016",
     summary: "table for 4 to 10 bits at 32 nm and up to 1.28 GS/s, as used with ISAAC",
     example: "source = \"ISAAC, ISCA 2016; accelergy-library-plug-in\"",
     quiet: None,
-    keys: &[SOURCE],
-    build: |_| Ok(Box::new(AdcIsaac2016)),
+    keys: &[SOURCE, ENERGY_SCALE],
+    build: |s| Ok(Box::new(AdcIsaac2016 { energy_scale: s.number_if(&ENERGY_SCALE)?.unwrap_or(1.0) })),
 };
 
 /// (bits, pJ a conversion, um2). The capacitive part grows exponentially, the rest linearly.
@@ -29,7 +36,9 @@ const TABLE: [(u32, f64, f64); 7] = [
 const RATE_MAX_HZ: f64 = 1.28e9;
 
 #[derive(Debug)]
-struct AdcIsaac2016;
+struct AdcIsaac2016 {
+    energy_scale: f64,
+}
 
 impl ComponentModel for AdcIsaac2016 {
     fn per(&self) -> Level {
@@ -52,7 +61,7 @@ impl ComponentModel for AdcIsaac2016 {
         })?;
         Ok(Box::new(OneEvent {
             event: Event::Conversion,
-            energy_joule: row.1 * 1e-12,
+            energy_joule: row.1 * 1e-12 * self.energy_scale,
             area_m2: row.2 * 1e-12,
         }))
     }

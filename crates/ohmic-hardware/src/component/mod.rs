@@ -106,6 +106,17 @@ pub trait CostModel: Debug + Send + Sync {
     /// Static power of one instance, in watt.
     fn leakage_watt(&self) -> f64;
 
+    /// Power of one instance while the layer it serves is at work, in watt; its clock is gated off otherwise.
+    fn clocked_watt(&self) -> f64 {
+        0.0
+    }
+
+    /// The most events a second that one instance takes, if it is known: at its peak it has so many.
+    fn rate_hz(&self, event: Event) -> Option<f64> {
+        let _ = event;
+        None
+    }
+
     /// Energy in joule of one `event` (for [`Event::CellRead`]: joule charged per joule of ohmic
     /// energy). `None`: not an event of this component. Several components may price one event;
     /// their energies add.

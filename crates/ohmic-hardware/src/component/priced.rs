@@ -24,6 +24,19 @@ const LEAKAGE: KeyDoc =
     KeyDoc::quantity("leakage", Dimension::Power, "static power of one instance, drawn all the time")
         .at_least(0.0)
         .optional("0 W");
+const CLOCKED: KeyDoc = KeyDoc::quantity(
+    "clocked",
+    Dimension::Power,
+    "power of one instance while the layer it serves is at work; its clock is gated off otherwise",
+)
+.at_least(0.0)
+.optional("0 W");
+const RATES: KeyDoc = KeyDoc::table(
+    "rates",
+    "events a second that one instance takes at its peak, { bus_byte = \"10.24 GHz\" }: peak power counts so many",
+)
+.optional("as many as the crossbars in use ask for");
+const RATE: KeyDoc = KeyDoc::quantity("rate", Dimension::Frequency, "events a second").above(0.0);
 const EVENTS: KeyDoc = KeyDoc::table(
     "events",
     "energy of one of each event it takes part in, { shift_add = \"0.02 pJ\" }; `ohmic list event` shows the names",
@@ -51,7 +64,7 @@ pub(super) const KIND: Kind<dyn ComponentModel> = Kind {
     example: "per = \"macro\"\ncount = 4\narea = \"60 um2\"\nevents = { shift_add = \"0.021 pJ\" }\n\
               source = \"ISAAC, ISCA 2016\"",
     quiet: None,
-    keys: &[SOURCE, PER, COUNT, AREA, LEAKAGE, EVENTS, FOR_ADC_BITS, FOR_DAC_BITS],
+    keys: &[SOURCE, PER, COUNT, AREA, LEAKAGE, CLOCKED, EVENTS, RATES, FOR_ADC_BITS, FOR_DAC_BITS],
     build: |s| {
         let per = match s.choice(&PER)? {
             "row" => Level::Row,
@@ -63,8 +76,12 @@ pub(super) const KIND: Kind<dyn ComponentModel> = Kind {
         };
         let names: Vec<_> = Event::ALL.iter().filter(|e| **e != Event::CellRead).map(|e| e.name()).collect();
         let events = if s.has(&EVENTS) { s.quantities(&EVENTS, &names, &ENERGY)? } else { vec![] };
-        let events: Vec<_> =
-            events.into_iter().filter_map(|(n, v)| Some((Event::from_name(n)?, v))).collect();
+        let known = |named: Vec<(&'static str, f64)>| -> Vec<(Event, f64)> {
+            named.into_iter().filter_map(|(n, v)| Some((Event::from_name(n)?, v))).collect()
+        };
+        let events = known(events);
+        let priced: Vec<_> = events.iter().map(|(e, _)| e.name()).collect();
+        let rates = if s.has(&RATES) { known(s.quantities(&RATES, &priced, &RATE)?) } else { vec![] };
         let for_adc_bits = valid_for(s, &events, Event::Conversion, &FOR_ADC_BITS)?;
         let for_dac_bits = valid_for(s, &events, Event::RowDrive, &FOR_DAC_BITS)?;
         Ok(Box::new(Priced {
@@ -73,7 +90,9 @@ pub(super) const KIND: Kind<dyn ComponentModel> = Kind {
             price: Price {
                 area_m2: s.quantity(&AREA)?,
                 leakage_watt: s.quantity_if(&LEAKAGE)?.unwrap_or(0.0),
+                clocked_watt: s.quantity_if(&CLOCKED)?.unwrap_or(0.0),
                 events,
+                rates,
             },
             for_adc_bits,
             for_dac_bits,
@@ -110,7 +129,9 @@ struct Priced {
 struct Price {
     area_m2: f64,
     leakage_watt: f64,
+    clocked_watt: f64,
     events: Vec<(Event, f64)>,
+    rates: Vec<(Event, f64)>,
 }
 
 impl ComponentModel for Priced {
@@ -148,6 +169,14 @@ impl CostModel for Price {
 
     fn leakage_watt(&self) -> f64 {
         self.leakage_watt
+    }
+
+    fn clocked_watt(&self) -> f64 {
+        self.clocked_watt
+    }
+
+    fn rate_hz(&self, event: Event) -> Option<f64> {
+        self.rates.iter().find(|(e, _)| *e == event).map(|(_, v)| *v)
     }
 
     fn energy_joule(&self, event: Event) -> Option<f64> {
