@@ -14,4 +14,4 @@ pub use error::Error;
 pub use peak::{PEAK_FIGURES, Peak, PeakComponent, peak};
 pub use programming::{Programming, programming};
 pub use record::{COLUMNS, Digital, LayerMetrics, Measured, column, evaluate, predicted};
-pub use snr::{LayerSnr, binding, ratio_db};
+pub use snr::{LayerSnr, binding, ratio_db, weakest};

@@ -146,7 +146,8 @@ fn columns(points: &[Point], measured: &[Column]) -> Vec<Column> {
     let place = columns.iter().position(|c| c.name == "trial").unwrap_or(0);
     for (i, (key, _)) in axes.iter().enumerate() {
         let meaning = format!("value of the key `{key}` at this point; see `ohmic explain {key}`");
-        columns.insert(place + i, Column::new(axis_column(key), axis_unit(points, i), meaning));
+        let unit = axis_unit(points.iter().filter_map(|p| Some(&p.axes.get(i)?.1)));
+        columns.insert(place + i, Column::new(axis_column(key), unit, meaning));
     }
     columns.extend(measured.iter().cloned());
     columns
@@ -157,16 +158,27 @@ pub fn axis_column(key: &str) -> String {
     format!("axis:{key}")
 }
 
-/// The SI unit of an axis whose values are all quantities of one dimension.
-fn axis_unit(points: &[Point], axis: usize) -> String {
-    let unit = |point: &Point| {
-        let text = point.axes.get(axis)?.1.as_str()?;
-        Quantity::parse(text).ok().and_then(|q| q.dimension.units().next())
-    };
-    let mut units = points.iter().map(unit);
+/// The SI unit of an axis whose values are all quantities of one dimension; empty if they are not.
+pub fn axis_unit<'a>(values: impl IntoIterator<Item = &'a toml::Value>) -> String {
+    let unit =
+        |value: &toml::Value| Quantity::parse(value.as_str()?).ok().and_then(|q| q.dimension.units().next());
+    let mut units = values.into_iter().map(unit);
     match units.next().flatten() {
         Some(first) if units.all(|unit| unit == Some(first)) => first.to_owned(),
         _ => String::new(),
+    }
+}
+
+/// A value of an axis as results hold it: a number, in the axis' unit if it has one, else a text.
+pub fn axis_value(value: &toml::Value, unit: &str) -> Value {
+    match value {
+        toml::Value::Integer(v) => Value::Int(*v),
+        toml::Value::Float(v) => Value::Float(*v),
+        toml::Value::String(text) if !unit.is_empty() => {
+            Quantity::parse(text).map_or_else(|_| Value::Text(text.clone()), |q| Value::Float(q.value_si))
+        }
+        toml::Value::String(text) => Value::Text(text.clone()),
+        other => Value::Text(other.to_string()),
     }
 }
 
@@ -179,16 +191,8 @@ pub(crate) fn labels(point: &Point, trial: u32, columns: &[Column]) -> Record {
     record.set("data", Value::Text(point.data.clone()));
     for (key, value) in &point.axes {
         let name = axis_column(key);
-        let has_unit = columns.iter().any(|c| c.name == name && !c.unit.is_empty());
-        let value = match value {
-            toml::Value::Integer(v) => Value::Int(*v),
-            toml::Value::Float(v) => Value::Float(*v),
-            toml::Value::String(text) if has_unit => {
-                Quantity::parse(text).map_or_else(|_| Value::Text(text.clone()), |q| Value::Float(q.value_si))
-            }
-            toml::Value::String(text) => Value::Text(text.clone()),
-            other => Value::Text(other.to_string()),
-        };
+        let unit = columns.iter().find(|c| c.name == name).map_or("", |c| c.unit.as_str());
+        let value = axis_value(value, unit);
         record.set(name, value);
     }
     record.set("trial", Value::Int(i64::from(trial)));

@@ -30,7 +30,7 @@ pub use cache::{Stage, Uses};
 pub use error::Error;
 pub use evaluate::{Evaluate, Prepared};
 pub use file::{RunSettings, SweepFile};
-pub use folder::{axis_column, label_columns};
+pub use folder::{axis_column, axis_unit, axis_value, label_columns};
 pub use key::{RUN_KEYS, RunKey, Swept, TrialKey};
 pub use memory::{Budget, size};
 pub use point::{Fidelity, Point};

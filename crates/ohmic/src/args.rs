@@ -112,10 +112,14 @@ pub(crate) struct SnrArgs {
     /// Predict only: no chip is programmed or run
     #[arg(long)]
     pub(crate) predict: bool,
+    /// Vary one hardware key and show the ratio over its values, like --versus adc.bits=5,6,7,8 or --versus
+    /// adc.range=max,mse; keys and values are those of --set
+    #[arg(long, value_name = "KEY=V1,V2,...", value_parser = key_values)]
+    pub(crate) versus: Option<Versus>,
     /// Seed of all random numbers
     #[arg(long, default_value_t = 1)]
     pub(crate) seed: u64,
-    /// Folder for the table (snr.csv) and the figures
+    /// Folder for the table (snr.csv; with --versus: snr_versus.csv and .json) and the figures
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
     #[command(flatten)]
@@ -234,6 +238,52 @@ fn key_value(text: &str) -> Result<(String, toml::Value), String> {
     Ok((key.trim().to_owned(), ohmic_sweep::read_value(value.trim())))
 }
 
+/// One key and the values it takes in turn.
+#[derive(Clone, Debug)]
+pub(crate) struct Versus {
+    pub(crate) key: String,
+    pub(crate) values: Vec<toml::Value>,
+}
+
+fn key_values(text: &str) -> Result<Versus, String> {
+    const FORM: &str = "the form is KEY=V1,V2,..., like adc.bits=5,6,7";
+    let (key, values) = text.split_once('=').filter(|(key, _)| !key.trim().is_empty()).ok_or(FORM)?;
+    let texts = at_commas(values);
+    if let Some(place) = texts.iter().position(|text| text.is_empty()) {
+        return Err(format!("value {} of {} is empty; {FORM}", place + 1, texts.len()));
+    }
+    let values: Vec<toml::Value> = texts.iter().map(|text| ohmic_sweep::read_value(text)).collect();
+    if let Some(place) = (1..values.len()).find(|&i| values[..i].contains(&values[i])) {
+        return Err(format!("{} is there twice", texts[place]));
+    }
+    if values.len() < 2 {
+        return Err(format!("one value is no curve (a single one is `--set {text}`); {FORM}"));
+    }
+    Ok(Versus { key: key.trim().to_owned(), values })
+}
+
+/// The parts between commas that stand outside of quotes and brackets.
+fn at_commas(text: &str) -> Vec<&str> {
+    let (mut depth, mut quote, mut from) = (0_usize, None, 0);
+    let mut parts = Vec::new();
+    for (i, c) in text.char_indices() {
+        match (quote, c) {
+            (Some(open), _) if c == open => quote = None,
+            (Some(_), _) => {}
+            (None, '"' | '\'') => quote = Some(c),
+            (None, '[' | '{') => depth += 1,
+            (None, ']' | '}') => depth = depth.saturating_sub(1),
+            (None, ',') if depth == 0 => {
+                parts.push(text[from..i].trim());
+                from = i + 1;
+            }
+            (None, _) => {}
+        }
+    }
+    parts.push(text[from..].trim());
+    parts
+}
+
 fn shard(text: &str) -> Result<ohmic_sweep::Shard, String> {
     let wrong = || "the form is I/N with 1 <= I <= N, like 2/4".to_owned();
     let (part, of) = text.split_once('/').ok_or_else(wrong)?;
@@ -242,4 +292,25 @@ fn shard(text: &str) -> Result<ohmic_sweep::Shard, String> {
         return Err(wrong());
     }
     Ok(ohmic_sweep::Shard { part, of })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_of_versus() {
+        let versus = key_values("adc = { kind = \"sar\", bits = 6 }, {kind=\"ideal\"}").expect("two tables");
+        assert_eq!((versus.key.as_str(), versus.values.len()), ("adc", 2));
+        assert!(versus.values.iter().all(toml::Value::is_table));
+        let versus = key_values("device.g_max=\"25 uS\",50 uS").expect("two quantities");
+        assert_eq!(versus.values, ["25 uS", "50 uS"].map(|v| toml::Value::String(v.into())));
+        let versus = key_values("adc.bits=5,6").expect("two numbers");
+        assert_eq!(versus.values, [5, 6].map(toml::Value::Integer));
+        for wrong in
+            ["adc.bits", "=5,6", "adc.bits=", "adc.bits=5", "adc.bits=5,,6", "adc.bits=5,6,", "adc.bits=5,5"]
+        {
+            assert!(key_values(wrong).is_err(), "{wrong}");
+        }
+    }
 }

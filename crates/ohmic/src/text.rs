@@ -65,6 +65,11 @@ pub(crate) fn wrap(text: &str, width: usize) -> Vec<String> {
     lines
 }
 
+/// A signal-to-noise ratio; without any error it is `exact`.
+pub(crate) fn decibel(snr: f64) -> String {
+    if snr.is_infinite() && snr > 0.0 { "exact".to_owned() } else { format!("{snr:.1} dB") }
+}
+
 /// A quantity in its SI base unit, with the prefix that leaves 1 to 999: `1.67 pJ`.
 pub(crate) fn quantity(value: f64, unit: &str) -> String {
     const PREFIXES: [(&str, f64); 12] = [

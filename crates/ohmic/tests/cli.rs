@@ -417,6 +417,76 @@ fn raw_reads_become_a_device_that_can_be_used() {
     refused(&["fit", &file], &["reads.csv:5:1", "not a conductance of 0 or more"]);
 }
 
+/// A curve is the single answers side by side, and a finer converter that clips nothing never rounds worse.
+#[test]
+fn ratios_versus_a_key_are_those_of_single_requests() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let common =
+        ["snr", "--hardware", "generic_reram", "--network", "mlp-glyphs", "--images", "8", "--trials", "1"];
+    let json = |more: &[&str]| -> serde_json::Value {
+        serde_json::from_str(&answer(&[&common[..], &["--format", "json"], more].concat())).expect("is JSON")
+    };
+    let versus = json(&["--versus", "adc.bits=5,6"]);
+    let single = json(&["--set", "adc.bits=6"]);
+    assert_eq!(versus["values"][1]["adc.bits"], 6);
+    assert_eq!(versus["values"][1]["layers"], single["layers"]);
+    assert_ne!(versus["values"][0]["layers"], single["layers"]);
+
+    let bits = "adc.bits=3,4,5,6,7,8";
+    let set = ["--predict", "--set", "adc.range=full_scale", "--set", "adc.unused_codes=allow"];
+    let curve = json(&[&set[..], &["--versus", bits]].concat());
+    let steps = curve["values"].as_array().expect("a list");
+    let sqnr = |step: &serde_json::Value| step["sqnr_db"].as_f64().expect("a number");
+    assert_eq!(steps.len(), 6);
+    assert!(steps.windows(2).all(|p| sqnr(&p[0]) <= sqnr(&p[1])), "{steps:?}");
+    assert!(
+        steps
+            .iter()
+            .flat_map(|s| s["layers"].as_array())
+            .flatten()
+            .all(|l| { l["predicted"]["alone"]["clipping"].as_f64().is_some_and(|c| c.abs() < 1e-12) })
+    );
+
+    for (versus, figures) in [
+        ("crossbar.rows_per_read=16,32", ["snr_versus", "snr_versus_layers"]),
+        ("device.g_max=50 uS,100 uS", ["snr_versus", "snr_versus_layers"]),
+        ("adc.range=max,full_scale", ["snr_versus", "snr_versus_waterfall"]),
+    ] {
+        let out = folder.path().join(&versus[..8]);
+        let said = answer(
+            &[&common[..], &["--predict", "--versus", versus, "--out", &out.display().to_string()]].concat(),
+        );
+        assert!(said.contains("SQNR") && said.contains("binds"), "{said}");
+        let table = std::fs::read_to_string(out.join("snr_versus.csv")).expect("a table");
+        assert!(table.starts_with("axis:") && table.contains("sqnr_db"), "{table}");
+        for name in figures {
+            assert!(
+                out.join(name).with_extension("svg").exists()
+                    && out.join(name).with_extension("png").exists()
+            );
+        }
+    }
+}
+
+#[test]
+fn wrong_keys_and_values_of_a_curve_are_refused() {
+    let common = ["snr", "--predict", "--hardware", "generic_reram", "--network", "mlp-glyphs", "--versus"];
+    for (versus, words) in [
+        ("adc.bitz=5,6", &["did you mean `bits`"][..]),
+        ("adc.bits=5,99", &["--versus adc.bits, 99", "99"]),
+        ("adc.bits=5,fine", &["fine"]),
+        ("device.g_max=50 uS,50 uV", &["uV"]),
+        ("adc.bits=5", &["one value", "--set adc.bits=5"]),
+        ("adc.bits=5,5", &["twice"]),
+        ("adc.bits=5,,6", &["value 2 of 3 is empty"]),
+        ("adc.bits", &["KEY=V1,V2"]),
+        ("run.images=8,16", &["no hardware key"]),
+    ] {
+        refused(&[&common[..], &[versus]].concat(), words);
+    }
+    refused(&[&common[..], &["adc.bits=5,6", "--set", "adc.bits=7"]].concat(), &["leave one of them out"]);
+}
+
 /// docs/reference is what `ohmic explain --all` says now.
 #[test]
 fn the_reference_pages_are_fresh() {

@@ -3,7 +3,7 @@
 use super::{Common, cost, histograms, map, single};
 use crate::answer::Answer;
 use crate::args::RunArgs;
-use crate::text::{self, percent, quantity};
+use crate::text::{self, decibel, percent, quantity};
 use anyhow::{Result, anyhow};
 use ohmic_metrics::Measured;
 use ohmic_numerics::stats::{mean, student_half_width, wilson};
@@ -100,10 +100,6 @@ fn layers(measured: &Measured) -> String {
         "time",
     ];
     text::columns(&head, &rows)
-}
-
-fn decibel(snr: f64) -> String {
-    if snr.is_infinite() && snr > 0.0 { "exact".to_owned() } else { format!("{snr:.1} dB") }
 }
 
 /// Accuracy with both intervals, beside the digital answers.

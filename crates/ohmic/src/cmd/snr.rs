@@ -6,14 +6,19 @@ use crate::args::SnrArgs;
 use crate::text::{self, percent};
 use anyhow::{Context, Result, anyhow};
 use ohmic_execution::{Cause, LayerBudget};
-use ohmic_metrics::{LayerSnr, binding, ratio_db};
+use ohmic_metrics::{LayerSnr, binding, ratio_db, weakest};
 use ohmic_report::{Chart, Stack};
 use ohmic_results::{Column, Record, Table, Value, write_atomically};
 use ohmic_sweep::Measuring;
 use serde_json::json;
 use std::path::Path;
 
+mod versus;
+
 pub(crate) fn run(args: &SnrArgs, common: Common) -> Result<Answer> {
+    if let Some(versus) = &args.versus {
+        return versus::run(args, versus, common);
+    }
     let point = single::point(&args.machine, args.images, args.trials, args.seed)?;
     let simulation = args.memory.simulation();
     let case = single::case(&simulation, &point)?;
@@ -23,18 +28,7 @@ pub(crate) fn run(args: &SnrArgs, common: Common) -> Result<Answer> {
         return Err(anyhow!("`{}` has no layer that runs on crossbars", case.network.name));
     }
 
-    let measured = match measuring {
-        Measuring::Chips => {
-            let chips = if args.trials == 1 {
-                "1 chip instance".to_owned()
-            } else {
-                format!("{} chip instances", args.trials)
-            };
-            format!("{chips}, {} images of {}, seed {}", args.images, args.machine.data, args.seed)
-        }
-        Measuring::No => "no chip was run".to_owned(),
-    };
-    let mut text = format!("{} on {}: {measured}\n\n", case.network.name, case.hardware.name());
+    let mut text = format!("{} on {}: {}\n\n", case.network.name, case.hardware.name(), measured_on(args));
     text.push_str(&table(&layers));
     text.push('\n');
     text.push_str(&verdict(&layers));
@@ -44,16 +38,29 @@ pub(crate) fn run(args: &SnrArgs, common: Common) -> Result<Answer> {
     Ok(Answer::done(text, json!({ "layers": layers.iter().map(to_json).collect::<Vec<_>>() })))
 }
 
+/// The chips and images of a measurement.
+fn measured_on(args: &SnrArgs) -> String {
+    if args.predict {
+        return "no chip was run".to_owned();
+    }
+    let chips = if args.trials == 1 {
+        "1 chip instance".to_owned()
+    } else {
+        format!("{} chip instances", args.trials)
+    };
+    format!("{chips}, {} images of {}, seed {}", args.images, args.machine.data, args.seed)
+}
+
 fn decibel(value: f64) -> String {
     if value.is_finite() { format!("{value:.1}") } else { "-".to_owned() }
 }
 
 /// The causes that do anything in any layer.
-fn causes(layers: &[LayerSnr]) -> Vec<Cause> {
+fn causes<'a>(layers: impl Iterator<Item = &'a LayerSnr> + Clone) -> Vec<Cause> {
     let acts = |budget: &LayerBudget, cause: Cause| budget.alone[cause as usize] > 1e-12 * budget.signal;
     let any = |cause: &Cause| {
         layers
-            .iter()
+            .clone()
             .any(|l| acts(&l.predicted, *cause) || l.measured.as_ref().is_some_and(|m| acts(m, *cause)))
     };
     Cause::ALL.into_iter().filter(any).collect()
@@ -61,7 +68,7 @@ fn causes(layers: &[LayerSnr]) -> Vec<Cause> {
 
 /// One line a layer and kind: the ratio if each cause were alone, in dB.
 fn table(layers: &[LayerSnr]) -> String {
-    let causes = causes(layers);
+    let causes = causes(layers.iter());
     let mut head = vec!["dB below the signal", "", "weights", "inputs"];
     head.extend(causes.iter().map(|c| c.name()));
     head.extend(["all", "binds"]);
@@ -95,14 +102,13 @@ fn table(layers: &[LayerSnr]) -> String {
 
 /// What to look at first, and how good the prediction is.
 fn verdict(layers: &[LayerSnr]) -> String {
-    let of = |l: &LayerSnr| ratio_db(l.budget().signal, l.budget().total);
     let mut text = String::new();
-    if let Some(worst) = layers.iter().min_by(|a, b| of(a).total_cmp(&of(b))) {
+    if let Some(worst) = weakest(layers) {
         text.push_str(&match binding(worst.budget()) {
             Some((cause, share)) => format!(
                 "weakest layer: `{}` with {} dB; {} of what its causes take alone is {}: {}\n",
                 worst.name,
-                decibel(of(worst)),
+                decibel(worst.snr_db()),
                 percent(share),
                 cause.name(),
                 cause.meaning()
@@ -140,9 +146,8 @@ fn to_json(layer: &LayerSnr) -> serde_json::Value {
     })
 }
 
-/// Writes the table and the figures.
-fn write(out: &Path, hardware: &str, layers: &[LayerSnr]) -> Result<String> {
-    super::run::refuse_results(out)?;
+/// The columns of one line of a budget.
+fn columns() -> Vec<Column> {
     let mut columns = vec![
         Column::new("layer", "", "layer of the network"),
         Column::new("kind", "", "predicted in closed form, or measured on chips"),
@@ -158,6 +163,11 @@ fn write(out: &Path, hardware: &str, layers: &[LayerSnr]) -> Result<String> {
     }));
     columns.push(Column::new("total", "", "error power of the whole machine over signal power"));
     columns.push(Column::new("snr_db", "dB", "signal-to-noise ratio of the whole machine"));
+    columns
+}
+
+/// One record a layer and kind.
+fn records(layers: &[LayerSnr]) -> Vec<Record> {
     let mut rows = Vec::new();
     for layer in layers {
         for (kind, budget) in [("measured", layer.measured.as_ref()), ("predicted", Some(&layer.predicted))] {
@@ -176,12 +186,18 @@ fn write(out: &Path, hardware: &str, layers: &[LayerSnr]) -> Result<String> {
             rows.push(row);
         }
     }
-    let table = Table::from_records(columns, &rows)?;
+    rows
+}
+
+/// Writes the table and the figures.
+fn write(out: &Path, hardware: &str, layers: &[LayerSnr]) -> Result<String> {
+    super::run::refuse_results(out)?;
+    let table = Table::from_records(columns(), &records(layers))?;
     std::fs::create_dir_all(out).with_context(|| format!("cannot make the folder {}", out.display()))?;
     table.to_csv(&out.join("snr.csv"))?;
-    let chart = waterfall(hardware, layers);
-    write_atomically(&out.join("snr_waterfall.svg"), ohmic_report::svg(&chart)?.as_bytes())?;
-    write_atomically(&out.join("snr_waterfall.png"), &ohmic_report::png(&chart)?)?;
+    let named: Vec<(String, &LayerSnr)> = layers.iter().map(|l| (l.name.clone(), l)).collect();
+    let title = format!("layers on {hardware}; number: quantization alone");
+    draw(out, "snr_waterfall", &waterfall(title, &named))?;
     Ok(format!(
         "\nresults  {}\nfigure   {}\n",
         out.join("snr.csv").display(),
@@ -189,10 +205,17 @@ fn write(out: &Path, hardware: &str, layers: &[LayerSnr]) -> Result<String> {
     ))
 }
 
-/// From what quantization leaves down to what the machine leaves: one column a layer, one piece a cause.
-fn waterfall(hardware: &str, layers: &[LayerSnr]) -> Chart {
-    let falls: Vec<_> = layers.iter().map(LayerSnr::waterfall).collect();
-    let shown: Vec<&str> = causes(layers).iter().map(|c| c.name()).collect();
+/// Writes a figure as SVG and PNG.
+fn draw(out: &Path, name: &str, chart: &Chart) -> Result<()> {
+    write_atomically(&out.join(format!("{name}.svg")), ohmic_report::svg(chart)?.as_bytes())?;
+    write_atomically(&out.join(format!("{name}.png")), &ohmic_report::png(chart)?)?;
+    Ok(())
+}
+
+/// From what quantization leaves down to what the machine leaves: one column a budget, one piece a cause.
+fn waterfall(x_title: String, budgets: &[(String, &LayerSnr)]) -> Chart {
+    let falls: Vec<_> = budgets.iter().map(|(_, layer)| layer.waterfall()).collect();
+    let shown: Vec<&str> = causes(budgets.iter().map(|b| b.1)).iter().map(|c| c.name()).collect();
     let parts = std::iter::once("what is left".to_owned())
         .chain(shown.iter().map(|name| format!("lost by {}", name.replace('_', " "))))
         .collect();
@@ -216,10 +239,10 @@ fn waterfall(hardware: &str, layers: &[LayerSnr]) -> Chart {
         })
         .collect();
     Chart::Stack(Stack {
-        x_title: format!("layers on {hardware}; number: quantization alone"),
+        x_title,
         y_title: "signal-to-noise ratio".to_owned(),
         y_unit: "dB".to_owned(),
-        categories: layers.iter().map(|l| l.name.clone()).collect(),
+        categories: budgets.iter().map(|b| b.0.clone()).collect(),
         parts,
         panels: vec![(String::new(), columns)],
     })
