@@ -70,6 +70,16 @@ pub(crate) fn decibel(snr: f64) -> String {
     if snr.is_infinite() && snr > 0.0 { "exact".to_owned() } else { format!("{snr:.1} dB") }
 }
 
+/// A time as people say it: `1.00 s`, `30 min`, `2.5 h`, `365 day`.
+pub(crate) fn time(seconds: f64) -> String {
+    const UNITS: [(&str, f64); 3] = [("day", 86_400.0), ("h", 3600.0), ("min", 60.0)];
+    match UNITS.into_iter().find(|(_, unit)| seconds >= *unit) {
+        // at most two digits behind the point, none that say nothing
+        Some((name, unit)) => format!("{} {name}", (seconds / unit * 100.0).round() / 100.0),
+        None => quantity(seconds, "s"),
+    }
+}
+
 /// A quantity in its SI base unit, with the prefix that leaves 1 to 999: `1.67 pJ`.
 pub(crate) fn quantity(value: f64, unit: &str) -> String {
     const PREFIXES: [(&str, f64); 12] = [
@@ -125,6 +135,19 @@ pub(crate) fn percent(fraction: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn times_in_words() {
+        for (seconds, words) in [
+            (1.0, "1.00 s"),
+            (1800.0, "30 min"),
+            (9000.0, "2.5 h"),
+            (31_536_000.0, "365 day"),
+            (1e-6, "1.00 us"),
+        ] {
+            assert_eq!(time(seconds), words);
+        }
+    }
 
     #[test]
     fn quantities_get_the_prefix_that_reads_best() {

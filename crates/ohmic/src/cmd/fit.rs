@@ -2,7 +2,7 @@
 
 use crate::answer::Answer;
 use crate::args::FitArgs;
-use crate::text::{self, quantity};
+use crate::text::{self, quantity, time};
 use anyhow::{Context, Result};
 use ohmic_hardware::fit::{Fit, Measurement, StateFit, normal_quantile};
 use ohmic_report::{Chart, Join, LegendEntry, Lines, Series, Spot, YRange};
@@ -15,7 +15,7 @@ pub(crate) fn run(args: &FitArgs) -> Result<Answer> {
         fit.name,
         fit.states.len(),
         fit.states.iter().map(|s| s.goodness.n).sum::<usize>(),
-        quantity(fit.programmed.1, "s"),
+        time(fit.programmed.1),
         fit.programmed.0,
         states(&fit)
     );
@@ -24,7 +24,7 @@ pub(crate) fn run(args: &FitArgs) -> Result<Answer> {
          samples\nfrom the distribution itself exceed. chi2: Pearson's, of the normal fit, and what 5 % exceed.\n",
     );
     for change in &fit.changes {
-        text.push_str(&format!("\nchange after {} (`{}`)\n", quantity(change.elapsed_s, "s"), change.name));
+        text.push_str(&format!("\nchange after {} (`{}`)\n", time(change.elapsed_s), change.name));
         let rows: Vec<Vec<String>> = fit
             .states
             .iter()
@@ -104,7 +104,8 @@ fn distributions(fit: &Fit) -> Chart {
     };
     let mut series = Vec::new();
     for (i, s) in fit.states.iter().enumerate() {
-        series.push(Series { colour: i, marker: i, line: Join::Markers, points: points(s) });
+        // black is the lines', and the yellow behind it is too faint for single cells
+        series.push(Series { colour: i % 6, marker: i, line: Join::Markers, points: points(s) });
     }
     for s in &fit.states {
         series.push(Series { colour: 6, marker: 0, line: Join::LineOnly, points: line(s) });
@@ -148,7 +149,7 @@ fn changes(fit: &Fit) -> Chart {
             .collect(),
     });
     let legend = fit.changes.iter().enumerate().map(|(i, change)| LegendEntry {
-        label: format!("after {}, mean and sigma of the cells", quantity(change.elapsed_s, "s")),
+        label: format!("after {}, mean and sigma of the cells", time(change.elapsed_s)),
         colour: Some(i),
         marker: Some(i),
         join: Join::Line,

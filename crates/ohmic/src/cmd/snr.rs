@@ -215,7 +215,10 @@ fn draw(out: &Path, name: &str, chart: &Chart) -> Result<()> {
 /// From what quantization leaves down to what the machine leaves: one column a budget, one piece a cause.
 fn waterfall(x_title: String, budgets: &[(String, &LayerSnr)]) -> Chart {
     let falls: Vec<_> = budgets.iter().map(|(_, layer)| layer.waterfall()).collect();
-    let shown: Vec<&str> = causes(budgets.iter().map(|b| b.1)).iter().map(|c| c.name()).collect();
+    // what takes nothing that can be seen has no place in the legend
+    let seen = |name: &str| falls.iter().flat_map(|fall| &fall.1).any(|lost| lost.0 == name && lost.1 > 0.01);
+    let acting = causes(budgets.iter().map(|b| b.1));
+    let shown: Vec<&str> = acting.iter().map(|c| c.name()).filter(|name| seen(name)).collect();
     let parts = std::iter::once("what is left".to_owned())
         .chain(shown.iter().map(|name| format!("lost by {}", name.replace('_', " "))))
         .collect();
