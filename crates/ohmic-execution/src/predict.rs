@@ -105,12 +105,56 @@ impl CellMoments {
 /// Left out: what wires do, correlation of neighbouring cells, and what rounding in one conversion has to do with
 /// rounding in another.
 pub fn predict(design: &Design<'_>, statistics: &Statistics, cells: &CellMoments) -> Vec<LayerBudget> {
-    statistics.layers.iter().map(|layer| Layer::new(design, layer, cells).budget()).collect()
+    predict_with(design, statistics, cells, &CodePowers::new(design, statistics))
+}
+
+/// [`predict`] with what was worked out before: `codes` of the same statistics and converter ranges.
+pub fn predict_with(
+    design: &Design<'_>,
+    statistics: &Statistics,
+    cells: &CellMoments,
+    codes: &CodePowers,
+) -> Vec<LayerBudget> {
+    let layers = statistics.layers.iter().zip(&codes.layers);
+    layers.map(|(layer, &codes)| Layer::new(design, layer).budget(cells, codes)).collect()
+}
+
+/// What rounding and clipping do alone: they depend on the sums and the converters' grids, not on cells or noise,
+/// so that designs which differ in those share them.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CodePowers {
+    /// By layer of the statistics.
+    layers: Vec<Codes>,
+}
+
+/// Of one layer.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Codes {
+    rounding: f64,
+    clipping: f64,
+}
+
+impl CodePowers {
+    /// Works them out for every layer.
+    pub fn new(design: &Design<'_>, statistics: &Statistics) -> Self {
+        let of = |layer: &LayerStatistics| {
+            let layer = Layer::new(design, layer);
+            Codes {
+                rounding: layer.converted(Converting::Round, None).1,
+                clipping: layer.converted(Converting::Clip, None).1,
+            }
+        };
+        Self { layers: statistics.layers.iter().map(of).collect() }
+    }
+
+    /// Bytes that they take in memory.
+    pub fn bytes(&self) -> usize {
+        size_of_val(&self.layers[..])
+    }
 }
 
 struct Layer<'a> {
     statistics: &'a LayerStatistics,
-    cells: &'a CellMoments,
     grids: &'a [Grid],
     sigma_lsb: f64,
     /// What a finite on/off ratio leaves in every cell, in level steps.
@@ -118,14 +162,13 @@ struct Layer<'a> {
 }
 
 impl<'a> Layer<'a> {
-    fn new(design: &'a Design<'_>, statistics: &'a LayerStatistics, cells: &'a CellMoments) -> Self {
+    fn new(design: &'a Design<'_>, statistics: &'a LayerStatistics) -> Self {
         let hardware = design.hardware;
         let Some(layer) = &design.layers[statistics.id.0 as usize] else {
             unreachable!("statistics of a layer on crossbars");
         };
         Self {
             statistics,
-            cells,
             grids: layer.grids_of(0),
             sigma_lsb: f64::from(hardware.adc().sigma_lsb()),
             base: match hardware.crossbar().dummy_column {
@@ -135,25 +178,25 @@ impl<'a> Layer<'a> {
         }
     }
 
-    fn budget(&self) -> LayerBudget {
+    fn budget(&self, cells: &CellMoments, codes: Codes) -> LayerBudget {
         let none = Moments {
             mean: vec![0.0; self.statistics.apart.len()],
             variance: vec![0.0; self.statistics.apart.len()],
         };
         let mut alone = [0.0; Cause::ALL.len()];
-        for (power, (cause, moments)) in alone.iter_mut().zip(Cause::ALL.iter().zip(&self.cells.alone)) {
+        for (power, (cause, moments)) in alone.iter_mut().zip(Cause::ALL.iter().zip(&cells.alone)) {
             *power = match (cause, moments) {
                 (_, Some(moments)) => self.held(moments, 0.0),
                 (Cause::OnOffRatio, None) => self.held(&none, self.base),
-                (Cause::Read, None) => self.read(),
-                (Cause::Converter, None) => self.converted(Converting::Noise, None).1,
-                (Cause::Rounding, None) => self.converted(Converting::Round, None).1,
-                (Cause::Clipping, None) => self.converted(Converting::Clip, None).1,
+                (Cause::Read, None) => self.read(cells),
+                (Cause::Converter, None) => self.converter_noise(),
+                (Cause::Rounding, None) => codes.rounding,
+                (Cause::Clipping, None) => codes.clipping,
                 (_, None) => 0.0,
             };
         }
-        let (passed, added) = self.converted(Converting::All, Some(&self.cells.all));
-        let total = passed * self.held(&self.cells.all, self.base) + added;
+        let (passed, added) = self.converted(Converting::All, Some(cells));
+        let total = passed * self.held(&cells.all, self.base) + added;
         LayerBudget { id: self.statistics.id, signal: self.statistics.signal, alone, total: total.max(0.0) }
     }
 
@@ -175,8 +218,17 @@ impl<'a> Layer<'a> {
     }
 
     /// Power of read noise, before any converter.
-    fn read(&self) -> f64 {
-        let of = |c: &ConversionStatistics| c.gain_square * c.driven * sum(&c.digits, &self.cells.read);
+    fn read(&self, cells: &CellMoments) -> f64 {
+        let of = |c: &ConversionStatistics| c.gain_square * c.driven * sum(&c.digits, &cells.read);
+        self.statistics.conversions.iter().map(of).sum()
+    }
+
+    /// Power of converter noise alone: in every conversion that is issued, whatever its sum.
+    fn converter_noise(&self) -> f64 {
+        let of = |c: &ConversionStatistics| {
+            let sigma = self.grids[c.readout].map_or(0.0, |grid| self.sigma_lsb * f64::from(grid.step));
+            c.gain_square * c.issued * sigma * sigma
+        };
         self.statistics.conversions.iter().map(of).sum()
     }
 
@@ -184,14 +236,14 @@ impl<'a> Layer<'a> {
     ///
     /// A code follows an error in front of its converter by a factor, and has an error of its own beside that
     /// which does not follow it (Bussgang): an error far below a step is not passed on at all.
-    fn converted(&self, converting: Converting, cells: Option<&Moments>) -> (f64, f64) {
+    fn converted(&self, converting: Converting, cells: Option<&CellMoments>) -> (f64, f64) {
         let (mut apart, mut together) = (0.0, 0.0);
         let (mut passed, mut in_front) = (0.0, 0.0);
         // what follows the sums follows the answer: by how much, weighted by what they are of it
         let (mut slope, mut weight) = (0.0, 0.0);
         for c in &self.statistics.conversions {
             let Some(grid) = &self.grids[c.readout] else {
-                let read = if cells.is_some() { sum(&c.digits, &self.cells.read) } else { 0.0 };
+                let read = cells.map_or(0.0, |cells| sum(&c.digits, &cells.read));
                 apart += c.gain_square * c.driven * read;
                 continue;
             };
@@ -202,10 +254,10 @@ impl<'a> Layer<'a> {
                 converting,
             };
             let noise = match converting {
-                Converting::Noise | Converting::All => (self.sigma_lsb * grid.step).powi(2),
+                Converting::All => (self.sigma_lsb * grid.step).powi(2),
                 Converting::Round | Converting::Clip => 0.0,
             };
-            let met = grid.over(c, &Fitted::new(&c.digits, cells, &self.cells.read), noise);
+            let met = grid.over(c, &Fitted::new(&c.digits, cells), noise);
             passed += c.gain_square * c.driven * met.passed;
             in_front += c.gain_square * c.driven * met.in_front;
             // reads that drive no row give code 0, unless their converters are noisy
@@ -234,7 +286,6 @@ fn sum(a: &[f64], b: &[f64]) -> f64 {
 /// What of a converter acts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Converting {
-    Noise,
     Round,
     Clip,
     All,
@@ -272,7 +323,6 @@ impl Staircase {
     fn value(&self, sum: f64) -> f64 {
         let ideal = sum / self.step;
         match self.converting {
-            Converting::Noise => sum,
             Converting::Round => ideal.round_ties_even() * self.step,
             Converting::Clip if ideal >= self.low && ideal <= self.high => sum,
             Converting::Clip => ideal.clamp(self.low, self.high) * self.step,
@@ -283,7 +333,7 @@ impl Staircase {
     /// Mean and mean square of the error about a sum with noise of this deviation in front, and the square of the
     /// factor by which the code follows the noise.
     fn about(&self, sum: f64, sigma: f64) -> (f64, f64, f64) {
-        if sigma < 0.02 * self.step && self.converting != Converting::Noise {
+        if sigma < 0.02 * self.step {
             let error = self.value(sum) - sum;
             return (error, error * error, 0.0);
         }
@@ -397,9 +447,9 @@ struct Fitted {
 }
 
 impl Fitted {
-    fn new(digits: &[f64], cells: Option<&Moments>, read: &[f64]) -> Self {
+    fn new(digits: &[f64], cells: Option<&CellMoments>) -> Self {
         match cells {
-            Some(cells) => Self { held: line(digits, &cells.variance), read: line(digits, read) },
+            Some(cells) => Self { held: line(digits, &cells.all.variance), read: line(digits, &cells.read) },
             None => Self { held: (0.0, 0.0), read: (0.0, 0.0) },
         }
     }

@@ -3,7 +3,7 @@
 use crate::cost::{Upkeep, upkeep};
 use crate::snr::{binding, ratio_db};
 use crate::{Cost, Error, Programming, cost, programming};
-use ohmic_execution::{Activity, Chip, Events, LayerBudget, Repair, SetRun, Statistics};
+use ohmic_execution::{Activity, Chip, Events, LayerBudget, Repair, SetRun, Statistics, uncovered};
 use ohmic_hardware::Hardware;
 use ohmic_mapping::Plan;
 use ohmic_mapping::repair::plan_yield;
@@ -226,6 +226,10 @@ pub fn predicted(
     r.set("predicted_worst_layer", worst.map_or(Value::Missing, |w| Value::Text(name(w.1))));
     let binds = worst.and_then(|w| binding(w.1)).map(|(cause, _)| Value::Text(cause.name().to_owned()));
     r.set("predicted_binding_cause", binds.unwrap_or(Value::Missing));
+    let left_out: Vec<String> =
+        uncovered(hardware).iter().map(|u| format!("[{}] {}", u.section, u.what)).collect();
+    let left_out = (!left_out.is_empty()).then(|| Value::Text(left_out.join("; ")));
+    r.set("predicted_without", left_out.unwrap_or(Value::Missing));
     for l in layers {
         r.set(format!("predicted_snr_db:{}", name(l)), ratio_db(l.signal, l.total));
     }
@@ -383,6 +387,13 @@ pub const COLUMNS: &[(&str, &str, &str, &str)] = &[
     ),
     ("predicted_worst_layer", "", "the layer with the smallest predicted ratio", ""),
     ("predicted_binding_cause", "", "the cause that takes most of that layer's predicted error", ""),
+    (
+        "predicted_without",
+        "",
+        "parts of the machine, by section, that act on its chips and that the prediction leaves out; nothing if it covers \
+         all",
+        "docs/physics/snr.md",
+    ),
     ("predicted_snr_db:", "dB", "predicted signal-to-noise ratio of a layer", "docs/physics/snr.md"),
     (
         "snr_db:",

@@ -31,6 +31,8 @@ pub enum Stage {
     Calibration,
     /// Statistics of inputs and weights that predictions follow from.
     Statistics,
+    /// Powers of rounding and clipping.
+    Codes,
     /// Moments of the errors of cells.
     Moments,
     /// Programmed cells of one layer of one chip.
@@ -39,7 +41,7 @@ pub enum Stage {
 
 impl Stage {
     /// All of them, in the order of the work.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Network,
         Self::Data,
         Self::Integers,
@@ -47,6 +49,7 @@ impl Stage {
         Self::Encoding,
         Self::Calibration,
         Self::Statistics,
+        Self::Codes,
         Self::Moments,
         Self::Cells,
     ];
@@ -61,6 +64,7 @@ impl Stage {
             Self::Encoding => "encoding",
             Self::Calibration => "calibration",
             Self::Statistics => "statistics",
+            Self::Codes => "codes",
             Self::Moments => "moments",
             Self::Cells => "cells",
         }

@@ -24,11 +24,12 @@ pub trait Evaluate: Sync {
     where
         Self: 'a;
 
-    /// Reads and checks everything the point names. Called for every point before the first one runs.
+    /// Reads and checks everything the point names. Called for every point before the first one runs, for several
+    /// at once; `pool` is as for [`Evaluate::design`].
     ///
     /// # Errors
     /// The full message for the user.
-    fn prepare(&self, point: &Point) -> Result<Prepared<Self::Case>, String>;
+    fn prepare(&self, point: &Point, pool: &ThreadPool) -> Result<Prepared<Self::Case>, String>;
 
     /// Settles how each point is evaluated and with how many trials, where that depends on the others. Called
     /// once, when all points are read; the same for the same points.

@@ -55,24 +55,25 @@ pub(crate) enum Age {
 impl StageKeys {
     /// The keys for a machine, for integers that `same_integers` describes and the weights among them.
     pub(crate) fn new(hardware: &Hardware, same_integers: &str, weights: &[String]) -> Self {
-        let nominal = without(hardware.resolved(), &[BEHIND, NOMINAL].concat());
+        let resolved = Resolved::new(hardware.resolved());
+        let nominal = resolved.without(&[BEHIND, NOMINAL]);
         // of the device, nominal cells have the window
         let window = hardware.device().window();
         let encoding = format!("{same_integers}\n{nominal}");
         if hardware.device().current_law().is_some() {
             // nominal cells have a law too, and cells a matrix for each voltage that inputs are driven with
-            let of = |unread: &[&str]| {
-                let rest = without(hardware.resolved(), unread);
+            let of = |unread: &[&[&str]]| {
+                let rest = resolved.without(unread);
                 format!("{same_integers}\n{:?}\n{rest}", hardware.adc().range_per())
             };
-            let (all, fresh) = (of(BEHIND), of(&[BEHIND, FRESH].concat()));
+            let (all, fresh) = (of(&[BEHIND]), of(&[BEHIND, FRESH]));
             return Self { encoding, calibration: all.clone(), cells: all, fresh, weights: weights.to_vec() };
         }
         Self {
             encoding,
             calibration: format!("{same_integers}\n{window:?}\n{:?}\n{nominal}", hardware.adc().range_per()),
-            fresh: without(hardware.resolved(), &[BEHIND, INPUTS, FRESH].concat()),
-            cells: without(hardware.resolved(), &[BEHIND, INPUTS].concat()),
+            fresh: resolved.without(&[BEHIND, INPUTS, FRESH]),
+            cells: resolved.without(&[BEHIND, INPUTS]),
             weights: weights.to_vec(),
         }
     }
@@ -93,25 +94,37 @@ impl StageKeys {
     }
 }
 
-/// A hardware file without some of its keys and sections.
-fn without(resolved: &str, unread: &[&str]) -> String {
-    let Ok(mut table) = resolved.parse::<Table>() else { return resolved.to_owned() };
-    for path in unread {
-        match path.split_once('.') {
-            Some((section, key)) => {
-                let Some(Value::Table(inside)) = table.get_mut(section) else { continue };
-                inside.remove(key);
-                // a section of which nothing is read says as much as none
-                if inside.is_empty() {
-                    table.remove(section);
+/// A hardware file, read once for all keys.
+struct Resolved<'a> {
+    text: &'a str,
+    table: Option<Table>,
+}
+
+impl<'a> Resolved<'a> {
+    fn new(text: &'a str) -> Self {
+        Self { text, table: text.parse().ok() }
+    }
+
+    /// It without some of its keys and sections.
+    fn without(&self, unread: &[&[&str]]) -> String {
+        let Some(mut table) = self.table.clone() else { return self.text.to_owned() };
+        for path in unread.iter().copied().flatten() {
+            match path.split_once('.') {
+                Some((section, key)) => {
+                    let Some(Value::Table(inside)) = table.get_mut(section) else { continue };
+                    inside.remove(key);
+                    // a section of which nothing is read says as much as none
+                    if inside.is_empty() {
+                        table.remove(section);
+                    }
+                }
+                None => {
+                    table.remove(*path);
                 }
             }
-            None => {
-                table.remove(*path);
-            }
         }
+        table.to_string()
     }
-    table.to_string()
 }
 
 #[cfg(test)]

@@ -83,7 +83,7 @@ struct Task<'a, C> {
 pub fn run<E: Evaluate>(sweep: &SweepFile, evaluate: &E, options: &Options<'_>) -> Result<Outcome, Error> {
     let pool = pool(options.threads)?;
     let mut points = sweep.points();
-    let prepared = pool.install(|| prepare(sweep, &points, evaluate))?;
+    let prepared = prepare(sweep, &points, evaluate, &pool)?;
     let all: Vec<&E::Case> = prepared.iter().map(|ready| &ready.case).collect();
     // first, because it says how much memory shared work may take
     let lanes =
@@ -193,9 +193,14 @@ fn prepare<E: Evaluate>(
     sweep: &SweepFile,
     points: &[Point],
     evaluate: &E,
+    pool: &ThreadPool,
 ) -> Result<Vec<Prepared<E::Case>>, Error> {
-    // one after the other: points share networks and data, which the first one reads for all
-    let results = points.iter().map(|point| guarded(|| evaluate.prepare(point)));
+    let slots: Vec<OnceLock<Result<Prepared<E::Case>, String>>> =
+        points.iter().map(|_| OnceLock::new()).collect();
+    in_lanes(pool.current_num_threads(), points.len(), |i| {
+        let _ = slots[i].set(guarded(|| evaluate.prepare(&points[i], pool)));
+    });
+    let results = slots.into_iter().filter_map(OnceLock::into_inner);
     let mut refused = Vec::new();
     let mut prepared = Vec::with_capacity(points.len());
     for (point, result) in points.iter().zip(results) {

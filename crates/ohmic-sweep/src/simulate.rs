@@ -115,6 +115,11 @@ impl Simulation {
     /// # Errors
     /// The full message for the user.
     pub fn case(&self, point: &Point) -> Result<Case, String> {
+        self.case_on(point, None)
+    }
+
+    /// The same, with the work on the threads of `pool`, of which the caller is none; on the caller's if `None`.
+    fn case_on(&self, point: &Point, pool: Option<&ThreadPool>) -> Result<Case, String> {
         let hardware =
             Hardware::load(&point.locate(&point.hardware), &point.settings).map_err(|e| e.to_string())?;
         let network = self.cache.get(Stage::Network, &point.locate(&point.network), network_bytes, || {
@@ -124,13 +129,14 @@ impl Simulation {
         let learned_on = hardware.compensation().map_or(0, |policy| policy.images);
         let images = point.images + precision.calibration_images.max(learned_on);
         self.budget.holds_images(images, network.input.len())?;
-        let test = self.tested(point)?;
+        let test = self.tested(point, pool)?;
         let fits = |set: &LoadedSet| set.set.all().fits(&network).map_err(|e| e.to_string());
         // what does not fit at all is said before what there is too little of
         fits(&test)?;
-        let calibration = self.beside(point, precision.calibration_images, "precision.calibration_images")?;
+        let calibration =
+            self.beside(point, precision.calibration_images, "precision.calibration_images", pool)?;
         let learning = match hardware.compensation() {
-            Some(policy) => Some(self.beside(point, policy.images, "compensation.images")?),
+            Some(policy) => Some(self.beside(point, policy.images, "compensation.images", pool)?),
             None => None,
         };
         for set in std::iter::once(&calibration).chain(&learning) {
@@ -139,13 +145,14 @@ impl Simulation {
         let options = quantize_options(&precision);
         let same_integers = format!("{} {} {options:?}", network.hash, calibration.hash);
         let integers = self.cache.get(Stage::Integers, &same_integers, Integers::bytes, || {
-            quantization::quantize(&network, &options, &calibration.set.all())
+            install(pool, || quantization::quantize(&network, &options, &calibration.set.all()))
                 .map(Integers::new)
                 .map_err(|e| e.to_string())
         })?;
         let quantized = Arc::clone(&integers.quantized);
         let fraction = |correct: usize| correct as f64 / test.set.len() as f64;
-        let reference = |name: String, compute: &dyn Fn() -> Result<usize, String>| {
+        let reference = |name: String, compute: &(dyn Fn() -> Result<usize, String> + Sync)| {
+            let compute = || install(pool, compute);
             self.cache.get(Stage::Reference, &name, |_| size_of::<usize>(), compute).map(|correct| *correct)
         };
         let float = reference(format!("float {} {}", network.hash, test.hash), &|| {
@@ -295,9 +302,9 @@ impl Simulation {
     }
 
     /// The test images of a point and the images that its scales and ranges are chosen on.
-    fn tested(&self, point: &Point) -> Result<Arc<LoadedSet>, String> {
+    fn tested(&self, point: &Point, pool: Option<&ThreadPool>) -> Result<Arc<LoadedSet>, String> {
         let spec = data_spec(&point.locate(&point.data))?;
-        let test = self.load(&spec.clone().with_limit(point.images))?;
+        let test = self.load(&spec.clone().with_limit(point.images), pool)?;
         if test.set.len() < point.images {
             return Err(format!(
                 "data set `{}` has {} images, {} are asked for; lower `run.images`",
@@ -310,7 +317,13 @@ impl Simulation {
     }
 
     /// Images of the point's data set that are not tested, as many as the key `key` says.
-    fn beside(&self, point: &Point, images: usize, key: &str) -> Result<Arc<LoadedSet>, String> {
+    fn beside(
+        &self,
+        point: &Point,
+        images: usize,
+        key: &str,
+        pool: Option<&ThreadPool>,
+    ) -> Result<Arc<LoadedSet>, String> {
         let mut calibration = data_spec(&point.locate(&point.data))?.with_limit(images);
         match calibration.source {
             DataSource::Glyphs | DataSource::Named(_) => {
@@ -319,7 +332,7 @@ impl Simulation {
             // a file has no part of its own for this: what follows the test images is never tested
             _ => calibration.first += point.images,
         }
-        let set = self.load(&calibration).map_err(|problem| {
+        let set = self.load(&calibration, pool).map_err(|problem| {
             format!("images for calibration (`{key}`), beside the test images: {problem}")
         })?;
         if set.set.len() < images {
@@ -332,10 +345,10 @@ impl Simulation {
         Ok(set)
     }
 
-    fn load(&self, spec: &DataSpec) -> Result<Arc<LoadedSet>, String> {
+    fn load(&self, spec: &DataSpec, pool: Option<&ThreadPool>) -> Result<Arc<LoadedSet>, String> {
         let bytes = |set: &LoadedSet| set.set.bytes();
         self.cache.get(Stage::Data, &format!("{spec:?}"), bytes, || {
-            let set = data::load(spec).map_err(|e| e.to_string())?;
+            let set = install(pool, || data::load(spec)).map_err(|e| e.to_string())?;
             let mut hash = blake3::Hasher::new();
             hash.update(format!("{} {}", set.shape, set.classes).as_bytes());
             for first in (0..set.len()).step_by(256) {
@@ -368,8 +381,8 @@ impl Evaluate for Simulation {
     type Case = Case;
     type Design<'a> = PointDesign<'a>;
 
-    fn prepare(&self, point: &Point) -> Result<Prepared<Case>, String> {
-        let case = self.case(point)?;
+    fn prepare(&self, point: &Point, pool: &ThreadPool) -> Result<Prepared<Case>, String> {
+        let case = self.case_on(point, Some(pool))?;
         let resolved = case.hardware.resolved().to_owned();
         let mut identity = format!("{} {} {}", case.network.hash, case.test.hash, case.calibration.hash);
         if let Some(learning) = &case.learning {
@@ -478,6 +491,14 @@ pub(crate) fn quantize_options(precision: &Precision) -> QuantizeOptions {
             InputRange::Percentile(p) => quantization::InputRange::Percentile(p),
             InputRange::MeanSquaredError => quantization::InputRange::Mse,
         },
+    }
+}
+
+/// Calls `work` on the threads of a pool, or here.
+fn install<T: Send>(pool: Option<&ThreadPool>, work: impl FnOnce() -> T + Send) -> T {
+    match pool {
+        Some(pool) => pool.install(work),
+        None => work(),
     }
 }
 

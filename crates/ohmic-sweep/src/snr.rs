@@ -3,7 +3,9 @@
 use crate::cache::Stage;
 use crate::runner::in_lanes;
 use crate::{Case, Error, Evaluate, Fidelity, Point, PointDesign, Simulation};
-use ohmic_execution::{CellMoments, LayerBudget, Statistics, measure, predict, quantization};
+use ohmic_execution::{
+    CellMoments, CodePowers, LayerBudget, Statistics, measure, predict, predict_with, quantization, uncovered,
+};
 use ohmic_metrics::LayerSnr;
 use ohmic_numerics::{Noise, Seed};
 use ohmic_results::{Record, Value};
@@ -98,7 +100,12 @@ impl Simulation {
                 let images = set.batch(0..set.len());
                 pool.install(|| Statistics::observe(&point.design, &images)).map_err(|e| e.to_string())
             })?;
-        let budgets = predict(&point.design, &statistics, &*self.moments(case, pool)?);
+        // grids are what they depend on beside the statistics
+        let key = format!("{}\n{:?}", case.keys.calibration, point.design.ranges());
+        let codes = self
+            .cache
+            .get(Stage::Codes, &key, CodePowers::bytes, || Ok(CodePowers::new(&point.design, &statistics)))?;
+        let budgets = predict_with(&point.design, &statistics, &*self.moments(case, pool)?, &codes);
         Ok((statistics, budgets))
     }
 
@@ -118,7 +125,8 @@ impl Simulation {
     }
 
     /// Leaves chips to run only where no other point has a better predicted ratio for no more energy; a prediction
-    /// needs no trials. Points of different networks or data are not compared.
+    /// needs no trials. Points of different networks or data are not compared; one whose prediction leaves something of
+    /// its machine out is neither hidden nor hides others.
     pub(crate) fn keep_front(
         &self,
         cases: &[&Case],
@@ -135,7 +143,10 @@ impl Simulation {
             // a point that cannot be predicted is not hidden: its trials say why
             let record = self.design(case, point, pool).and_then(|d| self.predicted(&d, pool)).ok();
             let number = |name: &str| record.as_ref()?.get(name).and_then(Value::number);
-            if let Some(found) = number("predicted_snr_db").zip(number("energy_per_inference")) {
+            let is_whole = uncovered(&case.hardware).is_empty();
+            if let Some(found) =
+                number("predicted_snr_db").zip(number("energy_per_inference")).filter(|_| is_whole)
+            {
                 let _ = slots[i].set(found);
             }
         });

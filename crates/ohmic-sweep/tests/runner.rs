@@ -25,7 +25,7 @@ impl Evaluate for Fake {
     type Case = usize;
     type Design<'a> = usize;
 
-    fn prepare(&self, point: &Point) -> Result<Prepared<usize>, String> {
+    fn prepare(&self, point: &Point, _: &rayon::ThreadPool) -> Result<Prepared<usize>, String> {
         if self.refuse_at == Some(point.index) {
             return Err("unknown key `adc.bitz`".to_owned());
         }

@@ -117,6 +117,10 @@ impl VariationModel for Correlated {
     fn is_none(&self) -> bool {
         self.spread.is_none()
     }
+
+    fn is_correlated(&self) -> bool {
+        !self.is_none() && self.common > 0.0
+    }
 }
 
 #[cfg(test)]

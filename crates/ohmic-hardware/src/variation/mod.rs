@@ -32,4 +32,9 @@ pub trait VariationModel: Debug + Send + Sync {
     fn is_none(&self) -> bool {
         false
     }
+
+    /// Whether cells near each other differ alike.
+    fn is_correlated(&self) -> bool {
+        false
+    }
 }

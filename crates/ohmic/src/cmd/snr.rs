@@ -5,7 +5,7 @@ use crate::answer::Answer;
 use crate::args::SnrArgs;
 use crate::text::{self, percent};
 use anyhow::{Context, Result, anyhow};
-use ohmic_execution::{Cause, LayerBudget};
+use ohmic_execution::{Cause, LayerBudget, uncovered};
 use ohmic_metrics::{LayerSnr, binding, ratio_db, weakest};
 use ohmic_report::{Chart, Stack};
 use ohmic_results::{Column, Record, Table, Value, write_atomically};
@@ -32,10 +32,20 @@ pub(crate) fn run(args: &SnrArgs, common: Common) -> Result<Answer> {
     text.push_str(&table(&layers));
     text.push('\n');
     text.push_str(&verdict(&layers));
+    let left_out = uncovered(&case.hardware);
+    if !left_out.is_empty() {
+        text.push_str("predictions leave out what this machine has besides:\n");
+        left_out.iter().for_each(|u| text.push_str(&format!("  [{}] {}\n", u.section, u.what)));
+        if matches!(measuring, Measuring::No) {
+            text.push_str("  without --predict, chips are run with it\n");
+        }
+    }
     if let Some(out) = &args.out {
         text.push_str(&write(out, case.hardware.name(), &layers)?);
     }
-    Ok(Answer::done(text, json!({ "layers": layers.iter().map(to_json).collect::<Vec<_>>() })))
+    let left_out: Vec<_> = left_out.iter().map(|u| json!({ "section": u.section, "what": u.what })).collect();
+    let layers: Vec<_> = layers.iter().map(to_json).collect();
+    Ok(Answer::done(text, json!({ "layers": layers, "predicted_without": left_out })))
 }
 
 /// The chips and images of a measurement.
