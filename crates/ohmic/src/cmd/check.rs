@@ -5,7 +5,7 @@ use crate::args::CheckArgs;
 use crate::text;
 use anyhow::{Context, Result, anyhow};
 use ohmic_hardware::Hardware;
-use ohmic_sweep::{Evaluate, Simulation, SweepFile};
+use ohmic_sweep::{Simulation, SweepFile};
 use serde_json::json;
 use std::path::Path;
 
@@ -75,7 +75,7 @@ fn sweep(path: &Path) -> Result<String> {
     let points = file.points();
     for point in &points {
         simulation
-            .prepare(point)
+            .case(point)
             .map_err(|problem| anyhow!("{}:\n{}", point.describe(), file.locate(&problem)))?;
     }
     Ok(format!("{} points, {} trials each: {}", points.len(), file.run().trials, file.question()))
