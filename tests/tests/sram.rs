@@ -134,20 +134,21 @@ fn thermal_noise_follows_the_closed_form() {
     }
 }
 
-/// Charge and converter together, N rows: mismatch as above, kT/C of 1 fF a site N kT / (C V^2), and a converter of b
+/// Charge and converter together, N rows: mismatch as above, kT/C of 0.3 aF a site (so that it blurs whole sums) N kT / (C V^2), and a converter of b
 /// bits over everything that N rows can give, -N to N: steps of N / (2^(b-1) - 1), step^2 / 12 of rounding. From 64 to
-/// 512 rows the power of the answer grows by 8 (9 dB), that of rounding by 64, and a bit is worth 6 dB.
+/// 512 rows the power of the answer grows by 8, as that of mismatch and heat does, and that of rounding by 64.
 /// 2304 conversions know a mean square to 3 %; 192 lines of mismatch theirs to 10 %, of which it is the smaller part.
 #[test]
 fn snr_versus_rows_follows_the_closed_form() {
     let mut snr = Vec::new();
     for (bits, rows) in [(6, 64), (6, 128), (6, 256), (6, 512), (7, 256), (7, 512), (8, 512)] {
         let adc = format!("kind = \"uniform\"\nbits = {bits}\nrange = \"full_scale\"");
-        let hw = machine(&format!("{CHARGE}sigma_capacitor = 0.02"), &adc, rows, "");
+        let small = CHARGE.replace("1 fF", "0.0003 fF");
+        let hw = machine(&format!("{small}sigma_capacitor = 0.02"), &adc, rows, "");
         let (error, signal, lines) = powers_of_bits(&hw, rows, |up, down| mismatch(up) + mismatch(down));
         let n = rows as f64;
         let step = n / ((1 << (bits - 1)) - 1) as f64;
-        let heat = n * 1.380_649e-23 * 300.0 / 1e-15;
+        let heat = n * 1.380_649e-23 * 300.0 / 3e-19;
         let wanted = 0.02f64.powi(2) * lines + heat + step * step / 12.0;
         println!("{bits} bits, {rows} rows: error {error}, closed form {wanted}");
         assert!((error / wanted - 1.0).abs() < 0.1, "{bits} bits, {rows} rows: {error} {wanted}");
@@ -155,11 +156,9 @@ fn snr_versus_rows_follows_the_closed_form() {
         assert!((0.5..1.6).contains(&(signal / (0.5 * n))), "{rows} rows: {signal}");
         snr.push(10.0 * (0.5 * n / error).log10());
     }
-    let (rows, bit) = (snr[0] - snr[3], snr[6] - snr[5]);
     println!("SNR {snr:?} dB");
-    assert!((rows - 10.0 * 8f64.log10()).abs() < 0.7, "{rows} dB from 64 to 512 rows");
-    // 127 / 63 of the steps
-    assert!((bit - 20.0 * (127.0f64 / 63.0).log10()).abs() < 0.7, "{bit} dB a bit");
+    // rows cost ratio, bits give it back
+    assert!(snr[0] - snr[3] > 3.0 && snr[5] > snr[3] && snr[6] > snr[5], "{snr:?}");
 }
 
 /// Effective bits: noise that leaves ENOB of b bits makes the error of a conversion `step^2 / 12 * 4^(b - ENOB)`.
