@@ -14,7 +14,7 @@ const ROWS: &[&[&str]] = &[
     &["ohmic-execution"],
     &["ohmic-training", "ohmic-metrics"],
     &["ohmic-sweep", "ohmic-report"],
-    &["ohmic-bench"],
+    &["ohmic-bench", "ohmic-repro"],
     &["ohmic"],
     &["ohmic-tests"],
 ];

@@ -59,6 +59,22 @@ impl Value {
     }
 }
 
+impl Value {
+    /// The same value without places; a date becomes its text.
+    pub fn to_toml(&self) -> toml::Value {
+        match self {
+            Self::Text(text) | Self::Date(text) => toml::Value::String(text.clone()),
+            Self::Integer(value) => toml::Value::Integer(*value),
+            Self::Number(value) => toml::Value::Float(*value),
+            Self::Flag(value) => toml::Value::Boolean(*value),
+            Self::List(nodes) => toml::Value::Array(nodes.iter().map(|n| n.value.to_toml()).collect()),
+            Self::Table(entries) => {
+                toml::Value::Table(entries.iter().map(|(k, n)| (k.name.clone(), n.value.to_toml())).collect())
+            }
+        }
+    }
+}
+
 /// Keys of one section of which a later text's one drops the earlier texts' others: two ways to say
 /// the same thing.
 pub type Alternatives = &'static [&'static [&'static str]];

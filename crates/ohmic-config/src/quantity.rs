@@ -27,6 +27,14 @@ pub enum Dimension {
     Length,
     /// Kelvin.
     Temperature,
+    /// Operations per second.
+    Throughput,
+    /// Operations per joule.
+    Efficiency,
+    /// Operations per second and square metre.
+    ThroughputDensity,
+    /// Bytes per square metre.
+    StorageDensity,
 }
 
 /// Every unit: name, dimension, power of ten that leads to the SI base unit.
@@ -88,6 +96,19 @@ const UNITS: &[(&str, Dimension, i32)] = {
         ("um", Length, -6),
         ("nm", Length, -9),
         ("K", Temperature, 0),
+        ("OPS", Throughput, 0),
+        ("MOPS", Throughput, 6),
+        ("GOPS", Throughput, 9),
+        ("TOPS", Throughput, 12),
+        ("OPS/W", Efficiency, 0),
+        ("GOPS/W", Efficiency, 9),
+        ("TOPS/W", Efficiency, 12),
+        ("OPS/m2", ThroughputDensity, 0),
+        ("GOPS/mm2", ThroughputDensity, 15),
+        ("TOPS/mm2", ThroughputDensity, 18),
+        ("B/m2", StorageDensity, 0),
+        ("kB/mm2", StorageDensity, 9),
+        ("MB/mm2", StorageDensity, 12),
     ]
 };
 
@@ -110,6 +131,10 @@ impl Dimension {
             Self::Capacitance => "capacitance",
             Self::Length => "length",
             Self::Temperature => "temperature",
+            Self::Throughput => "throughput",
+            Self::Efficiency => "efficiency",
+            Self::ThroughputDensity => "throughput density",
+            Self::StorageDensity => "storage density",
         }
     }
 
@@ -128,6 +153,10 @@ impl Dimension {
             Self::Capacitance => "farad",
             Self::Length => "m",
             Self::Temperature => "kelvin",
+            Self::Throughput => "operations_per_s",
+            Self::Efficiency => "operations_per_joule",
+            Self::ThroughputDensity => "operations_per_s_m2",
+            Self::StorageDensity => "bytes_per_m2",
         }
     }
 
@@ -152,6 +181,10 @@ impl Dimension {
             Self::Capacitance => "1.2 fF",
             Self::Length => "65 nm",
             Self::Temperature => "300 K",
+            Self::Throughput => "41.3 TOPS",
+            Self::Efficiency => "627 GOPS/W",
+            Self::ThroughputDensity => "479 GOPS/mm2",
+            Self::StorageDensity => "0.74 MB/mm2",
         }
     }
 

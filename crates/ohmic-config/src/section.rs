@@ -421,6 +421,37 @@ impl<'a> Section<'a> {
             .collect()
     }
 
+    /// What stands at a key that takes values of any form.
+    ///
+    /// # Errors
+    /// Missing.
+    pub fn any(&self, key: &KeyDoc) -> Result<&'a Node, Error> {
+        self.required(key)
+    }
+
+    /// Settings as `--set` takes them: a table whose keys are key paths, `{ "adc.bits" = 6 }`; none if it is not
+    /// there.
+    ///
+    /// # Errors
+    /// Not a table.
+    pub fn settings(&self, key: &KeyDoc) -> Result<Vec<(String, toml::Value)>, Error> {
+        let Some(node) = self.declared(key) else { return Ok(vec![]) };
+        let Value::Table(entries) = &node.value else { return Err(self.wrong_type(key, node)) };
+        Ok(entries.iter().map(|(k, n)| (k.name.clone(), n.value.to_toml())).collect())
+    }
+
+    /// A list of values of any form.
+    ///
+    /// # Errors
+    /// Missing, not a list, an empty one.
+    pub fn list(&self, key: &KeyDoc) -> Result<Vec<toml::Value>, Error> {
+        let node = self.required(key)?;
+        match &node.value {
+            Value::List(nodes) if !nodes.is_empty() => Ok(nodes.iter().map(|n| n.value.to_toml()).collect()),
+            _ => Err(self.wrong_type(key, node)),
+        }
+    }
+
     /// A table of quantities whose keys are of these names: `events = { conversion = "1.67 pJ" }`.
     ///
     /// # Errors

@@ -9,6 +9,8 @@ pub struct Preset {
     pub path: &'static str,
     /// The text of the file.
     pub text: &'static str,
+    /// What its paper publishes (`expected.toml`), if it has one.
+    pub expected: Option<&'static str>,
 }
 
 macro_rules! preset {
@@ -17,6 +19,16 @@ macro_rules! preset {
             name: $name,
             path: concat!("models/hardware/", $name, "/hardware.toml"),
             text: include_str!(concat!("../../../models/hardware/", $name, "/hardware.toml")),
+            expected: None,
+        }
+    };
+}
+
+macro_rules! published {
+    ($name:literal) => {
+        Preset {
+            expected: Some(include_str!(concat!("../../../models/hardware/", $name, "/expected.toml"))),
+            ..preset!($name)
         }
     };
 }
@@ -24,9 +36,9 @@ macro_rules! preset {
 /// All of them.
 pub const PRESETS: &[Preset] = &[
     preset!("generic_reram"),
-    preset!("isaac_isca_2016"),
-    preset!("forms_isca_2021"),
-    preset!("cap_ram_jssc_2021"),
+    published!("isaac_isca_2016"),
+    published!("forms_isca_2021"),
+    published!("cap_ram_jssc_2021"),
 ];
 
 /// The preset of that name.

@@ -17,6 +17,12 @@ pub enum Error {
         /// Hardware name.
         hardware: String,
     },
+    /// The network cannot be thought of on this machine.
+    #[error("{problem}")]
+    Assumed {
+        /// Why it does not fit.
+        problem: String,
+    },
     /// A full chip of this machine cannot be thought of.
     #[error("no peak figures: {problem}")]
     Peak {

@@ -13,5 +13,5 @@ pub use cost::{ComponentCost, Cost, LayerCost, Upkeep, cost, read_time_s, upkeep
 pub use error::Error;
 pub use peak::{PEAK_FIGURES, Peak, PeakComponent, peak};
 pub use programming::{Programming, programming};
-pub use record::{COLUMNS, Digital, LayerMetrics, Measured, column, evaluate, predicted};
+pub use record::{COLUMNS, Digital, LayerMetrics, Measured, assumed_cost, column, evaluate, predicted};
 pub use snr::{LayerSnr, binding, ratio_db, weakest};

@@ -3,10 +3,10 @@
 use crate::cost::{Upkeep, upkeep};
 use crate::snr::{binding, ratio_db};
 use crate::{Cost, Error, Programming, cost, programming};
-use ohmic_execution::{Activity, Chip, Events, LayerBudget, Repair, SetRun, Statistics, uncovered};
+use ohmic_execution::{Activity, Chip, Events, LayerBudget, Repair, SetRun, Statistics, assumed, uncovered};
 use ohmic_hardware::Hardware;
-use ohmic_mapping::Plan;
 use ohmic_mapping::repair::plan_yield;
+use ohmic_mapping::{Plan, Shapes, map_shapes};
 use ohmic_network::Network;
 use ohmic_numerics::stats::{snr_db, wilson};
 use ohmic_results::{Column, Record, Value};
@@ -236,6 +236,23 @@ pub fn predicted(
     let cost = cost(plan, hardware, &statistics.activity, events)?;
     set_cost(&mut r, plan, &cost, &statistics.activity);
     Ok(r)
+}
+
+/// What an inference would cost, if its data were what the hardware file assumes (`[activity]`): weights are not looked
+/// at, nothing is run.
+///
+/// # Errors
+/// The network does not fit, or an event happens that no component prices.
+pub fn assumed_cost(network: &Network, hardware: &Hardware) -> Result<(Plan, Cost, Record), Error> {
+    let shapes = Shapes::unseen(network, &hardware.precision());
+    let refused = |problem: String| Error::Assumed { problem };
+    let plan = map_shapes(&shapes, hardware).map_err(|e| refused(e.to_string()))?;
+    let (activity, events) =
+        assumed(&plan, hardware, shapes.digital_elements).map_err(|e| refused(e.to_string()))?;
+    let cost = cost(&plan, hardware, &activity, &events)?;
+    let mut record = Record::new();
+    set_cost(&mut record, &plan, &cost, &activity);
+    Ok((plan, cost, record))
 }
 
 /// `part / whole`, 0 where there is no whole.

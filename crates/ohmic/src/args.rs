@@ -38,6 +38,8 @@ pub(crate) enum Command {
     Cost(RunArgs),
     /// Draw the figures and the page of a results folder
     Report(ReportArgs),
+    /// Published figures of chips beside ours; exit code 1 if one lies outside its tolerance
+    Repro(ReproArgs),
     /// List what there is: parts, presets, networks, events, result columns
     List(ListArgs),
     /// Explain a hardware key or a result column: meaning, unit, formula, range, source
@@ -174,6 +176,20 @@ pub(crate) struct ReportArgs {
     /// Folder for the figures; default: the results' own folder
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ReproArgs {
+    /// Preset, or folder with hardware.toml and expected.toml; default: every preset with published figures
+    pub(crate) name: Option<String>,
+    /// Leave out figures that run a data set, like accuracies
+    #[arg(long)]
+    pub(crate) without_data: bool,
+    /// Folder for the pictures and repro.json
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) memory: MemoryArgs,
 }
 
 #[derive(Debug, Args)]

@@ -75,6 +75,35 @@ impl Display {
     }
 }
 
+/// Shows how many of some things are done, on standard error, where it takes long enough to ask.
+pub(crate) struct Counted {
+    what: &'static str,
+    total: usize,
+    done: usize,
+    began: Instant,
+    last_line: Instant,
+}
+
+impl Counted {
+    /// Of `total` things named `what`.
+    pub(crate) fn new(total: usize, what: &'static str) -> Self {
+        Self { what, total, done: 0, began: Instant::now(), last_line: Instant::now() }
+    }
+
+    /// One more is done.
+    pub(crate) fn step(&mut self) {
+        self.done += 1;
+        if self.last_line.elapsed() < EVERY {
+            return;
+        }
+        self.last_line = Instant::now();
+        let each = self.began.elapsed().div_f64(self.done as f64);
+        let left = duration(each.mul_f64((self.total - self.done.min(self.total)) as f64));
+        // a closed standard error is no reason to stop
+        let _ = writeln!(std::io::stderr(), "  {}/{} {}, {left} left", self.done, self.total, self.what);
+    }
+}
+
 /// `42 s`, `3 min 05 s`, `2 h 10 min`.
 pub(crate) fn duration(time: Duration) -> String {
     let seconds = time.as_secs_f64().round() as u64;

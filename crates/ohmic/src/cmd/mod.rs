@@ -11,6 +11,7 @@ mod histograms;
 pub(crate) mod list;
 mod map;
 mod report;
+mod repro;
 mod run;
 mod single;
 mod snr;
@@ -57,6 +58,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<Answer> {
         Command::Map(args) => map::run(&args),
         Command::Cost(args) => cost::run(&args, common),
         Command::Report(args) => report::run(&args),
+        Command::Repro(args) => repro::run(&args, common),
         Command::List(args) => list::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Fit(args) => fit::run(&args),

@@ -1,0 +1,98 @@
+//! Our value of a figure.
+
+use crate::Of;
+use crate::expected::unit_of;
+use ohmic_hardware::Hardware;
+use ohmic_network::data::{NAMED_SETS, data_folder};
+use ohmic_sweep::{Fidelity, Point, Simulation, networks};
+use std::path::PathBuf;
+
+/// Why a figure was not computed, though nothing is wrong.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Skipped(pub String);
+
+/// Computes figures; what they have in common is computed once.
+#[derive(Debug, Default)]
+pub struct Evaluator {
+    simulation: Simulation,
+    threads: Option<usize>,
+    data: Data,
+}
+
+/// Whether figures that need a data set are computed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Data {
+    /// Where the data set is there.
+    #[default]
+    Used,
+    /// Never: peak figures and assumed activity only.
+    Left,
+}
+
+impl Evaluator {
+    /// On so many threads (one a core if `None`).
+    pub fn new(simulation: Simulation, threads: Option<usize>, data: Data) -> Self {
+        Self { simulation, threads, data }
+    }
+
+    /// What a machine gives with these keys set, in the SI base unit of the column's unit where it has one.
+    ///
+    /// # Errors
+    /// The full message for the user.
+    pub fn value(
+        &self,
+        machine: &str,
+        set: &[(String, toml::Value)],
+        of: &Of,
+    ) -> Result<Result<f64, Skipped>, String> {
+        let Of::Column { column, network, data, images, trials } = of else {
+            let Of::Peak(name) = of else { return Err("nothing is computed".to_owned()) };
+            let hardware = Hardware::load(machine, set).map_err(|e| e.to_string())?;
+            let peak = ohmic_metrics::peak(&hardware).map_err(|e| e.to_string())?;
+            let missing = || format!("`{name}` names no component of `{machine}`");
+            return Ok(Ok(peak.figure(name).ok_or_else(missing)?));
+        };
+        let (records, what) = match data {
+            None => {
+                let hardware = Hardware::load(machine, set).map_err(|e| e.to_string())?;
+                let network = networks::load(network)?;
+                let (.., record) =
+                    ohmic_metrics::assumed_cost(&network, &hardware).map_err(|e| e.to_string())?;
+                (vec![record], "with assumed activity")
+            }
+            Some(data) => {
+                if self.data == Data::Left {
+                    return Ok(Err(Skipped("data sets are left out".to_owned())));
+                }
+                let named = NAMED_SETS.iter().any(|set| *set != "glyphs" && set == data);
+                let outside = networks::BUILT_IN.iter().any(|n| n.name == network && n.weights.is_none());
+                if (named || outside) && data_folder().is_none() {
+                    return Ok(Err(Skipped("OHMIC_DATA is not set".to_owned())));
+                }
+                let point = Point {
+                    index: 0,
+                    seed: 1,
+                    hardware: machine.to_owned(),
+                    network: network.clone(),
+                    data: data.clone(),
+                    images: *images,
+                    trials: *trials,
+                    fidelity: Fidelity::Simulate,
+                    settings: set.to_vec(),
+                    axes: Vec::new(),
+                    folder: PathBuf::new(),
+                };
+                let case = self.simulation.case(&point)?;
+                let all = self.simulation.trials(&case, &point, self.threads).map_err(|e| e.to_string())?;
+                (all.into_iter().map(|measured| measured.record).collect(), "of a run")
+            }
+        };
+        let values: Vec<f64> = records.iter().filter_map(|r| r.get(column)?.number()).collect();
+        if values.len() < records.len() {
+            return Err(format!("there is no column `{column}` in the results {what}"));
+        }
+        let mean = values.iter().sum::<f64>() / values.len() as f64;
+        let unit = ohmic_metrics::column(column).map_or(String::new(), |c| c.unit);
+        Ok(Ok(mean * unit_of(&unit).map_or(1.0, |q| q.value_si)))
+    }
+}
