@@ -51,6 +51,8 @@ pub struct Cost {
     pub layers: Vec<LayerCost>,
     /// Amounts of every event for one inference, by layer as in the network.
     pub events: Vec<Events>,
+    /// Elements of one inference that digital layers compute: events of no layer on crossbars.
+    pub digital_elements: f64,
     /// Time from input to output of one inference, in seconds.
     pub latency_s: f64,
     /// Interval at which inferences complete with all layers at work, in seconds.
@@ -68,6 +70,12 @@ impl Cost {
     /// Area in use, in m².
     pub fn area_m2(&self) -> f64 {
         self.components.iter().map(|c| c.area_m2).sum()
+    }
+
+    /// How often an event happened in one inference (in joule for [`Event::CellRead`]).
+    pub fn amount(&self, event: Event) -> f64 {
+        let digital = if event == Event::DigitalOp { self.digital_elements } else { 0.0 };
+        self.events.iter().map(|e| e.get(event)).sum::<f64>() + digital
     }
 
     /// The layer that limits the rate of inferences.
@@ -165,7 +173,15 @@ pub fn cost(plan: &Plan, hardware: &Hardware, activity: &Activity, events: &[Eve
     }
     let macs =
         plan.layers.iter().flatten().map(|l| (l.positions * l.groups) as f64 * (l.k * l.n) as f64).sum();
-    Ok(Cost { components, layers, events: per_inference, latency_s, interval_s, macs })
+    Ok(Cost {
+        components,
+        layers,
+        events: per_inference,
+        digital_elements: digital,
+        latency_s,
+        interval_s,
+        macs,
+    })
 }
 
 /// What is spent once, not with every inference.

@@ -4,7 +4,7 @@ use crate::cost::{Upkeep, upkeep};
 use crate::snr::{binding, ratio_db};
 use crate::{Cost, Error, Programming, cost, programming};
 use ohmic_execution::{Activity, Chip, Events, LayerBudget, Repair, SetRun, Statistics, assumed, uncovered};
-use ohmic_hardware::Hardware;
+use ohmic_hardware::{Event, Hardware};
 use ohmic_mapping::repair::plan_yield;
 use ohmic_mapping::{Plan, Shapes, map_shapes};
 use ohmic_network::Network;
@@ -179,6 +179,9 @@ fn set_cost(r: &mut Record, plan: &Plan, cost: &Cost, activity: &Activity) {
     }
     for c in &cost.components {
         r.set(format!("area:{}", c.name), c.area_m2);
+    }
+    for event in Event::ALL {
+        r.set(format!("events:{}", event.name()), cost.amount(event));
     }
 }
 
@@ -396,6 +399,12 @@ pub const COLUMNS: &[(&str, &str, &str, &str)] = &[
         "events · unit cost + leakage · interval",
     ),
     ("area:", "m2", "area of all instances of a component", "instances · area"),
+    (
+        "events:",
+        "",
+        "how often an event happened in one inference; the ohmic energy of cell_read in joule",
+        "",
+    ),
     (
         "predicted_snr_db",
         "dB",

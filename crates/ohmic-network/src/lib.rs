@@ -21,5 +21,5 @@ pub mod reference;
 
 pub use error::Error;
 pub use gather::Gather;
-pub use network::{LayerId, MvmEngine, Network, Node, Shape, Source, Tensor};
+pub use network::{LayerId, MvmEngine, Network, Node, Shape, Source, Tensor, Weights};
 pub use read::{Model, ModelInfo, load, load_model, load_text, save};

@@ -99,6 +99,15 @@ impl Node {
     }
 }
 
+/// Whether a network can be run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Weights {
+    /// It was read with its weights.
+    Known,
+    /// Only its shapes are known; all parameters stand at zero.
+    Unknown,
+}
+
 /// A trained network: shapes checked, layers in running order.
 #[derive(Debug)]
 pub struct Network {
@@ -110,6 +119,8 @@ pub struct Network {
     pub nodes: Vec<Node>,
     /// blake3 of everything that decides its answers (structure and weights), hex.
     pub hash: String,
+    /// Whether it can be run.
+    pub weights: Weights,
 }
 
 /// Whoever computes the matrix products of a network: the digital reference or a chip.
@@ -176,7 +187,7 @@ impl Network {
         if let Some(i) = used.iter().take(nodes.len() - 1).position(|u| !u) {
             return refuse(format!("nobody uses the result of layer `{}`", nodes[i].name));
         }
-        let mut network = Self { name, input, nodes, hash: String::new() };
+        let mut network = Self { name, input, nodes, hash: String::new(), weights: Weights::Known };
         network.rehash();
         Ok(network)
     }

@@ -10,6 +10,22 @@ pub enum Error {
     /// The hardware file is wrong, or a setting of a figure is.
     #[error(transparent)]
     Hardware(#[from] ohmic_hardware::Error),
+    /// The folder of a run cannot be used.
+    #[error("{}: {problem}", folder.display())]
+    Folder {
+        /// The folder.
+        folder: std::path::PathBuf,
+        /// Why.
+        problem: String,
+    },
+    /// A machine cannot be compared.
+    #[error("`{machine}`: {problem}")]
+    Compare {
+        /// The machine.
+        machine: String,
+        /// Why.
+        problem: String,
+    },
     /// A figure cannot be computed.
     #[error("figure `{figure}` of `{machine}`: {problem}")]
     Figure {

@@ -4,12 +4,24 @@ use crate::Of;
 use crate::expected::unit_of;
 use ohmic_hardware::Hardware;
 use ohmic_network::data::{NAMED_SETS, data_folder};
+use ohmic_results::Record;
 use ohmic_sweep::{Fidelity, Point, Simulation, networks};
 use std::path::PathBuf;
 
 /// Why a figure was not computed, though nothing is wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Skipped(pub String);
+
+/// What is run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ran {
+    /// The data set.
+    pub data: String,
+    /// Test images.
+    pub images: usize,
+    /// Chip instances.
+    pub trials: u32,
+}
 
 /// Computes figures; what they have in common is computed once.
 #[derive(Debug, Default)]
@@ -52,47 +64,63 @@ impl Evaluator {
             let missing = || format!("`{name}` names no component of `{machine}`");
             return Ok(Ok(peak.figure(name).ok_or_else(missing)?));
         };
-        let (records, what) = match data {
-            None => {
-                let hardware = Hardware::load(machine, set).map_err(|e| e.to_string())?;
-                let network = networks::load(network)?;
-                let (.., record) =
-                    ohmic_metrics::assumed_cost(&network, &hardware).map_err(|e| e.to_string())?;
-                (vec![record], "with assumed activity")
-            }
-            Some(data) => {
-                if self.data == Data::Left {
-                    return Ok(Err(Skipped("data sets are left out".to_owned())));
-                }
-                let named = NAMED_SETS.iter().any(|set| *set != "glyphs" && set == data);
-                let outside = networks::BUILT_IN.iter().any(|n| n.name == network && n.weights.is_none());
-                if (named || outside) && data_folder().is_none() {
-                    return Ok(Err(Skipped("OHMIC_DATA is not set".to_owned())));
-                }
-                let point = Point {
-                    index: 0,
-                    seed: 1,
-                    hardware: machine.to_owned(),
-                    network: network.clone(),
-                    data: data.clone(),
-                    images: *images,
-                    trials: *trials,
-                    fidelity: Fidelity::Simulate,
-                    settings: set.to_vec(),
-                    axes: Vec::new(),
-                    folder: PathBuf::new(),
-                };
-                let case = self.simulation.case(&point)?;
-                let all = self.simulation.trials(&case, &point, self.threads).map_err(|e| e.to_string())?;
-                (all.into_iter().map(|measured| measured.record).collect(), "of a run")
-            }
+        let ran = data.as_ref().map(|data| Ran { data: data.clone(), images: *images, trials: *trials });
+        let records = match self.records(machine, set, network, ran.as_ref())? {
+            Ok(records) => records,
+            Err(skipped) => return Ok(Err(skipped)),
         };
         let values: Vec<f64> = records.iter().filter_map(|r| r.get(column)?.number()).collect();
         if values.len() < records.len() {
+            let what = if data.is_some() { "of a run" } else { "with assumed activity" };
             return Err(format!("there is no column `{column}` in the results {what}"));
         }
         let mean = values.iter().sum::<f64>() / values.len() as f64;
         let unit = ohmic_metrics::column(column).map_or(String::new(), |c| c.unit);
         Ok(Ok(mean * unit_of(&unit).map_or(1.0, |q| q.value_si)))
+    }
+
+    /// The results of a network on a machine, one a chip instance; with assumed activity if nothing is run.
+    ///
+    /// # Errors
+    /// The full message for the user.
+    pub fn records(
+        &self,
+        machine: &str,
+        set: &[(String, toml::Value)],
+        network: &str,
+        ran: Option<&Ran>,
+    ) -> Result<Result<Vec<Record>, Skipped>, String> {
+        let Some(Ran { data, images, trials }) = ran else {
+            let hardware = Hardware::load(machine, set).map_err(|e| e.to_string())?;
+            let network = networks::load(network)?;
+            let (.., record) = ohmic_metrics::assumed_cost(&network, &hardware).map_err(|e| e.to_string())?;
+            return Ok(Ok(vec![record]));
+        };
+        if self.data == Data::Left {
+            return Ok(Err(Skipped("data sets are left out".to_owned())));
+        }
+        let named = NAMED_SETS.iter().any(|set| *set != "glyphs" && set == data);
+        let outside = networks::BUILT_IN
+            .iter()
+            .any(|n| n.name == network && n.weights.is_none() && !n.is_shapes_alone());
+        if (named || outside) && data_folder().is_none() {
+            return Ok(Err(Skipped("OHMIC_DATA is not set".to_owned())));
+        }
+        let point = Point {
+            index: 0,
+            seed: 1,
+            hardware: machine.to_owned(),
+            network: network.to_owned(),
+            data: data.clone(),
+            images: *images,
+            trials: *trials,
+            fidelity: Fidelity::Simulate,
+            settings: set.to_vec(),
+            axes: Vec::new(),
+            folder: PathBuf::new(),
+        };
+        let case = self.simulation.case(&point)?;
+        let all = self.simulation.trials(&case, &point, self.threads).map_err(|e| e.to_string())?;
+        Ok(Ok(all.into_iter().map(|measured| measured.record).collect()))
     }
 }

@@ -13,7 +13,7 @@ pub struct BuiltIn {
     pub path: &'static str,
     /// Text of that file.
     pub text: &'static str,
-    /// Its weights; `None`: they lie in the folder that `OHMIC_DATA` names.
+    /// Its weights; `None`: they lie in the folder that `OHMIC_DATA` names, or nobody has them.
     pub weights: Option<&'static [u8]>,
 }
 
@@ -51,9 +51,17 @@ pub const BUILT_IN: &[BuiltIn] = &[
     in_data_folder!("cnn-mnist-onnx"),
     in_data_folder!("resnet14-cifar10"),
     in_data_folder!("resnet20-cifar10"),
+    in_data_folder!("resnet50-imagenet"),
+    in_data_folder!("vgg8-cifar10"),
 ];
 
 impl BuiltIn {
+    /// Whether nobody has its weights: it can be costed, not run.
+    pub fn is_shapes_alone(&self) -> bool {
+        let table = self.text.parse::<toml::Table>().unwrap_or_default();
+        table.get("weights").and_then(|w| w.get("file")).and_then(|f| f.as_str()) == Some("none")
+    }
+
     /// Its origin, what it is tested on and how well it does, in one line.
     pub fn summary(&self) -> String {
         let Ok(table) = self.text.parse::<toml::Table>() else { return String::new() };
@@ -69,7 +77,9 @@ impl BuiltIn {
                 test.as_str().unwrap_or_default()
             ));
         }
-        if self.weights.is_none() {
+        if self.is_shapes_alone() {
+            summary.push_str(" (shapes alone: for costs, it cannot be run)");
+        } else if self.weights.is_none() {
             summary.push_str(" (needs OHMIC_DATA)");
         }
         summary

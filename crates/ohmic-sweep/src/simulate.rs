@@ -9,13 +9,13 @@ use ohmic_execution::{
     Calibration, Chip, ChipBuilder, Compensation, Design, EncodedNetwork, ProgrammedLayer, RunOptions,
     Shortcuts, SumHistogram,
 };
-use ohmic_hardware::{Correction, Hardware, InputRange, Precision, WeightScale};
+use ohmic_hardware::{Correction, Event, Hardware, InputRange, Precision, WeightScale};
 use ohmic_mapping::Plan;
 use ohmic_metrics::{COLUMNS, Digital, Measured};
 use ohmic_network::data::{self, DataSet, DataSource, DataSpec, DataSplit};
 use ohmic_network::quantization::{self, QuantizeOptions, Quantized};
 use ohmic_network::reference::{FloatEngine, IntegerEngine, accuracy};
-use ohmic_network::{MvmEngine, Network};
+use ohmic_network::{MvmEngine, Network, Weights};
 use ohmic_numerics::{Noise, Seed};
 use ohmic_results::{Column, Record};
 use rayon::ThreadPool;
@@ -125,6 +125,13 @@ impl Simulation {
         let network = self.cache.get(Stage::Network, &point.locate(&point.network), network_bytes, || {
             networks::load(&point.locate(&point.network))
         })?;
+        if network.weights == Weights::Unknown {
+            return Err(format!(
+                "network `{}` has shapes and no weights (weights.file = \"none\"): it can be costed with assumed activity \
+                 (`ohmic cost --assume`), not run",
+                network.name
+            ));
+        }
         let precision = hardware.precision();
         let learned_on = hardware.compensation().map_or(0, |policy| policy.images);
         let images = point.images + precision.calibration_images.max(learned_on);
@@ -453,6 +460,7 @@ fn columns(cases: &[&Case]) -> Vec<Column> {
     for &(name, ..) in COLUMNS.iter().filter(|c| predicts || !c.0.starts_with("predicted_")) {
         let names: Vec<String> = match name {
             "energy:" | "area:" => components.iter().map(|member| format!("{name}{member}")).collect(),
+            "events:" => Event::ALL.map(|event| format!("{name}{}", event.name())).to_vec(),
             family if family.ends_with(':') => {
                 layers.iter().map(|member| format!("{name}{member}")).collect()
             }

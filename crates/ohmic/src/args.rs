@@ -35,11 +35,15 @@ pub(crate) enum Command {
     /// Cut a network into crossbars and tiles, without running it
     Map(MachineArgs),
     /// Energy by component and layer, latency and area of one network on one hardware
-    Cost(RunArgs),
+    Cost(CostArgs),
     /// Draw the figures and the page of a results folder
     Report(ReportArgs),
     /// Published figures of chips beside ours; exit code 1 if one lies outside its tolerance
     Repro(ReproArgs),
+    /// Networks on machines side by side: energy, latency, rate and area, relative to the first machine
+    Compare(CompareArgs),
+    /// What differs between two finished runs: settings, and the numbers that moved
+    Diff(DiffArgs),
     /// List what there is: parts, presets, networks, events, result columns
     List(ListArgs),
     /// Explain a hardware key or a result column: meaning, unit, formula, range, source
@@ -99,6 +103,53 @@ pub(crate) struct RunArgs {
     pub(crate) histograms: bool,
     #[command(flatten)]
     pub(crate) memory: MemoryArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CostArgs {
+    #[command(flatten)]
+    pub(crate) run: RunArgs,
+    /// Run nothing: take the activity that the hardware file assumes (`[activity]`) instead of data
+    #[arg(long)]
+    pub(crate) assume: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CompareArgs {
+    /// Presets or hardware files; the others are shown relative to the first
+    #[arg(required = true, num_args = 1.., value_name = "HARDWARE")]
+    pub(crate) machines: Vec<String>,
+    /// Network; may be repeated
+    #[arg(long = "network", required = true, value_name = "NAME|PATH")]
+    pub(crate) networks: Vec<String>,
+    /// As many copies of the network as fit on this area, like "85.4 mm2"
+    #[arg(long, value_name = "AREA", conflicts_with = "crossbars", value_parser = area)]
+    pub(crate) area: Option<f64>,
+    /// As many copies of the network as fit on so many crossbars
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) crossbars: Option<u32>,
+    /// Data set that is run, for accuracies and measured activity; default: assumed activity
+    #[arg(long, value_name = "NAME|FILE")]
+    pub(crate) data: Option<String>,
+    /// Number of test images
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..), requires = "data")]
+    pub(crate) images: u32,
+    /// Folder for the pictures
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) memory: MemoryArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DiffArgs {
+    /// Folder of a finished run or sweep
+    pub(crate) first: PathBuf,
+    /// Another one
+    pub(crate) second: PathBuf,
+    /// Points of sweeps that are compared, like 3,7
+    #[arg(long, value_name = "I,J", value_delimiter = ',', num_args = 1..=2)]
+    pub(crate) point: Vec<usize>,
 }
 
 #[derive(Debug, Args)]
@@ -204,6 +255,13 @@ pub(crate) struct ExplainArgs {
     /// Hardware key (adc.bits), run option (run.images) or result column (energy_joule)
     #[arg(required_unless_present = "all")]
     pub(crate) key: Option<String>,
+    /// Folder of a finished run: unfold its value of a cost column (energy:adc, energy_per_inference, area:adc) into
+    /// events and unit costs
+    #[arg(long, value_name = "DIR", requires = "key")]
+    pub(crate) of: Option<PathBuf>,
+    /// Point of a sweep's folder that is unfolded
+    #[arg(long, value_name = "I", requires = "of")]
+    pub(crate) point: Option<usize>,
     /// Every key and column: the reference pages, as Markdown
     #[arg(long, conflicts_with = "key")]
     pub(crate) all: bool,
@@ -298,6 +356,14 @@ fn at_commas(text: &str) -> Vec<&str> {
     }
     parts.push(text[from..].trim());
     parts
+}
+
+fn area(text: &str) -> Result<f64, String> {
+    use ohmic_config::quantity::{Dimension, Quantity};
+    match Quantity::parse(text) {
+        Ok(q) if q.dimension == Dimension::Area && q.value_si > 0.0 => Ok(q.value_si),
+        _ => Err("the form is a number above 0 and a unit of area, like \"85.4 mm2\"".to_owned()),
+    }
 }
 
 fn shard(text: &str) -> Result<ohmic_sweep::Shard, String> {

@@ -104,7 +104,7 @@ pub(crate) fn quantity(value: f64, unit: &str) -> String {
         let (scale, name) = if value.abs() >= 1e-8 { (1e6, "mm2") } else { (1e12, "um2") };
         return format!("{} {name}", digits(value * scale));
     }
-    if value.abs() < 1e-21 || unit.is_empty() || unit == "dB" || unit == "bit" {
+    if value.abs() < 1e-21 || unit.is_empty() || unit == "dB" || unit == "bit" || unit.contains('/') {
         return format!("{} {unit}", digits(value)).trim_end().to_owned();
     }
     // rounded to three digits first, so that 999.9 p becomes 1 n

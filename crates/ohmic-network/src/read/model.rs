@@ -12,6 +12,7 @@
 //! [weights]
 //! file = "weights.safetensors"   # relative to this file, or below $OHMIC_DATA/
 //! blake3 = "..."                 # of the file; checked
+//!                                # file = "none": shapes alone; it can be mapped and costed, not run
 //! ignore = []                    # tensors in it that no layer needs
 //! [data]
 //! test = "mnist:test"            # what to run it on
@@ -33,11 +34,11 @@
 //! ```
 
 use super::layers::layers;
-use super::section::{Document, Section};
+use super::section::{Document, Section, Tensors};
 use super::{onnx, safetensors};
 use crate::data::{DataSpec, data_folder};
 use crate::layer::Scale;
-use crate::network::{LayerId, Network, Node, Source};
+use crate::network::{LayerId, Network, Node, Source, Weights};
 use crate::pass::fold_batch_norm;
 use crate::{Error, Shape};
 use std::borrow::Cow;
@@ -152,6 +153,10 @@ pub fn load_text(path: &Path, text: &str, weights_bytes: Option<&[u8]>) -> Resul
     let name = root.text("name")?.to_owned();
     let info = read_info(&mut root)?;
     let mut weights = root.table("weights")?.ok_or_else(|| root.problem("weights", "is missing"))?;
+    if weights.text("file")? == "none" {
+        weights.finish()?;
+        return shapes_alone(document, root, table, name, info);
+    }
     let file = weights_path(weights.text("file")?, path, &weights)?;
     let declared = weights.text("blake3")?.to_owned();
     let bytes = match weights_bytes {
@@ -207,6 +212,25 @@ pub fn load_text(path: &Path, text: &str, weights_bytes: Option<&[u8]>) -> Resul
         }
     }
     let network = fold_batch_norm(Network::from_nodes(name, shape, nodes)?)?;
+    Ok(Model { network, info })
+}
+
+/// A network of which nobody has the weights.
+fn shapes_alone(
+    document: Document<'_>,
+    mut root: Section<'_>,
+    table: &DeTable<'_>,
+    name: String,
+    info: ModelInfo,
+) -> Result<Model, Error> {
+    let mut input = root.table("input")?.ok_or_else(|| root.problem("input", "is missing"))?;
+    let shape = Shape(input.counts("shape")?);
+    input.finish()?;
+    root.know(&["layer"]);
+    root.finish()?;
+    let nodes = layers(document, table, &shape, Vec::new(), &mut Tensors::fresh())?;
+    let mut network = fold_batch_norm(Network::from_nodes(name, shape, nodes)?)?;
+    network.weights = Weights::Unknown;
     Ok(Model { network, info })
 }
 

@@ -39,6 +39,9 @@ pub(crate) fn run(args: &ExplainArgs) -> Result<Answer> {
         let text = pages.iter().map(|(_, page)| page.as_str()).collect::<Vec<_>>().join("\n");
         return Ok(Answer::done(text, json!(pages)));
     };
+    if let Some(folder) = &args.of {
+        return super::unfold::run(key, folder, args.point);
+    }
     let all = entries();
     let mut found: Vec<&Entry> = all.iter().filter(|e| e.name == *key).collect();
     if found.is_empty() {

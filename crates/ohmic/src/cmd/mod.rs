@@ -3,7 +3,9 @@
 
 mod bench;
 mod check;
+mod compare;
 mod cost;
+mod diff;
 mod doctor;
 mod explain;
 mod fit;
@@ -17,6 +19,7 @@ mod single;
 mod snr;
 mod sweep;
 mod train;
+mod unfold;
 mod writing;
 
 use crate::answer::Answer;
@@ -56,6 +59,8 @@ pub(crate) fn run(arguments: Arguments) -> Result<Answer> {
         Command::Sweep(args) => sweep::run(&args, common),
         Command::Train(args) => train::run(&args, common),
         Command::Map(args) => map::run(&args),
+        Command::Compare(args) => compare::run(&args, common),
+        Command::Diff(args) => diff::run(&args),
         Command::Cost(args) => cost::run(&args, common),
         Command::Report(args) => report::run(&args),
         Command::Repro(args) => repro::run(&args, common),

@@ -42,7 +42,7 @@ pub(crate) fn run(args: &RunArgs, common: Common) -> Result<Answer> {
     text.push('\n');
     text.push_str(&accuracy(&case, &point, &all));
     text.push('\n');
-    text.push_str(&cost::breakdown(&case, first));
+    text.push_str(&cost::breakdown(&cost::Costing::of(&case, first, plan)));
     let broken = broken_layer(&case, &all);
     if let Some(broken) = &broken {
         text.push_str(&format!("\n{broken}\n"));
