@@ -561,15 +561,17 @@ fn check_law(places: &Places<'_>, hw: &Hardware) -> Result<(), Error> {
 }
 
 fn components(root: &Section<'_>, places: &Places<'_>, hw: &Hardware) -> Result<Vec<Component>, Error> {
-    let machine = Machine {
-        crossbar: &hw.crossbar,
-        adc_bits: hw.adc.bits(),
-        dac_bits: hw.dac.bits(),
-        supply_volt: hw.device.supply_volt(),
-        temperature_kelvin: hw.conditions.temperature_kelvin,
-    };
-    let mut out = Vec::new();
+    let mut out: Vec<Component> = Vec::new();
     for (name, section) in root.named_sections(&keys::COMPONENT)? {
+        let machine = Machine {
+            crossbar: &hw.crossbar,
+            adc_bits: hw.adc.bits(),
+            dac_bits: hw.dac.bits(),
+            supply_volt: hw.device.supply_volt(),
+            temperature_kelvin: hw.conditions.temperature_kelvin,
+            hierarchy: &hw.hierarchy,
+            parts: &out,
+        };
         let (kind, section) = family::find(&section, component::KINDS)?;
         let source = section.text(&component::SOURCE)?;
         let model = (kind.build)(&section)?;

@@ -283,6 +283,8 @@ fn components_are_finite_and_cite() {
         );
         let model = kind.build_text(kind.example).unwrap();
         let crossbar = crossbar();
+        let isaac = ohmic_hardware::Hardware::preset("isaac_isca_2016").unwrap();
+        let hierarchy = isaac.hierarchy().clone();
         let cost = model
             .fit(&Machine {
                 crossbar: &crossbar,
@@ -290,6 +292,8 @@ fn components_are_finite_and_cite() {
                 dac_bits: 1,
                 supply_volt: (kind.name == "charge_array").then_some(1.0),
                 temperature_kelvin: 300.0,
+                hierarchy: &hierarchy,
+                parts: &[],
             })
             .unwrap();
         assert!(model.count() > 0.0, "{}", kind.name);
@@ -297,7 +301,8 @@ fn components_are_finite_and_cite() {
         for figure in energies.clone().chain([cost.area_m2(), cost.leakage_watt()]) {
             assert!(figure.is_finite() && figure >= 0.0, "{}: {figure}", kind.name);
         }
-        assert!(energies.count() > 0, "{} prices nothing", kind.name);
+        let lays_out = kind.name == "white_space";
+        assert!(energies.count() > 0 || lays_out, "{} prices nothing", kind.name);
     }
 }
 

@@ -73,7 +73,8 @@ fn isaac_has_the_published_area() {
     assert!((chip * 1e6 / 85.4 - 1.0).abs() < 0.01, "{chip}");
 }
 
-/// FORMS: 0.2262 pJ and 284.4 um2 a converter. CAP-RAM: 429 um2 a converter, 0.179 mm2 a macro.
+/// FORMS: 0.2262 pJ and 284.4 um2 a converter. CAP-RAM: 429 um2 a converter, 0.179 mm2 a macro; its two modes differ by 64
+/// conversions a cycle of 35 MHz, of 573.44 GOPS / 49.4 TOPS/W = 11.608 mW and 6.35 mW: 2.347 pJ.
 #[test]
 fn scaled_converters_meet_their_source() {
     let adc = |name| {
@@ -84,7 +85,7 @@ fn scaled_converters_meet_their_source() {
     let (pj, um2) = adc("forms_isca_2021");
     assert!((pj - 0.2262).abs() < 1e-4 && (um2 - 284.4).abs() < 0.1, "{pj} {um2}");
     let (pj, um2) = adc("cap_ram_jssc_2021");
-    assert!((pj - 1.26).abs() < 1e-3 && (um2 - 429.0).abs() < 0.1, "{pj} {um2}");
+    assert!((pj - 2.347).abs() < 1e-3 && (um2 - 429.0).abs() < 0.1, "{pj} {um2}");
     let hw = Hardware::preset("cap_ram_jssc_2021").unwrap();
     let of_macro =
         area_m2(&hw, &[Level::Adc, Level::Crossbar, Level::Macro]) / hw.hierarchy().crossbars() as f64;

@@ -10,9 +10,11 @@ mod charge_array;
 mod dac_mnsim;
 mod priced;
 mod resistive_array;
+mod scaling;
+mod white_space;
 
 use crate::event::Event;
-use crate::spec::CrossbarSpec;
+use crate::spec::{CrossbarSpec, Hierarchy};
 use ohmic_config::{KeyDoc, Kind};
 use std::fmt::Debug;
 
@@ -25,6 +27,7 @@ pub const KINDS: &[Kind<dyn ComponentModel>] = &[
     adc_regression::KIND,
     adc_zigzag::KIND,
     dac_mnsim::KIND,
+    white_space::KIND,
 ];
 
 pub(crate) const SOURCE: KeyDoc = KeyDoc::text(
@@ -46,6 +49,25 @@ pub struct Machine<'a> {
     pub supply_volt: Option<f64>,
     /// Temperature, in kelvin.
     pub temperature_kelvin: f64,
+    /// How crossbars make up the chip.
+    pub hierarchy: &'a Hierarchy,
+    /// The components that stand above it in the file.
+    pub parts: &'a [Component],
+}
+
+impl Machine<'_> {
+    /// How many of a level there are in one of another that is not below it.
+    pub fn there_are(&self, level: Level, within: Level) -> f64 {
+        let crossbars = |level: Level| match level {
+            Level::Row => 1.0 / self.crossbar.rows as f64,
+            Level::Adc => 1.0 / self.crossbar.adcs as f64,
+            Level::Crossbar => 1.0,
+            Level::Macro => self.hierarchy.crossbars_per_macro as f64,
+            Level::Tile => (self.hierarchy.crossbars_per_macro * self.hierarchy.macros_per_tile) as f64,
+            Level::Chip => self.hierarchy.crossbars() as f64,
+        };
+        crossbars(within) / crossbars(level)
+    }
 }
 
 /// A price or a device was asked for outside the range that its model is valid in.

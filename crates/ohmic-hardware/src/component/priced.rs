@@ -1,5 +1,6 @@
 //! Figures as they stand in a table: energy per event, area, static power.
 
+use super::scaling::{NODE, SUPPLY, Scaling, TO_NODE, TO_SUPPLY};
 use super::{ComponentModel, CostModel, Level, Machine, OutsideValidity, SOURCE};
 use crate::event::Event;
 use ohmic_config::{Dimension, Error, KeyDoc, Kind, Section};
@@ -64,7 +65,22 @@ pub(super) const KIND: Kind<dyn ComponentModel> = Kind {
     example: "per = \"macro\"\ncount = 4\narea = \"60 um2\"\nevents = { shift_add = \"0.021 pJ\" }\n\
               source = \"ISAAC, ISCA 2016\"",
     quiet: None,
-    keys: &[SOURCE, PER, COUNT, AREA, LEAKAGE, CLOCKED, EVENTS, RATES, FOR_ADC_BITS, FOR_DAC_BITS],
+    keys: &[
+        SOURCE,
+        PER,
+        COUNT,
+        AREA,
+        LEAKAGE,
+        CLOCKED,
+        EVENTS,
+        RATES,
+        NODE,
+        TO_NODE,
+        SUPPLY,
+        TO_SUPPLY,
+        FOR_ADC_BITS,
+        FOR_DAC_BITS,
+    ],
     build: |s| {
         let per = match s.choice(&PER)? {
             "row" => Level::Row,
@@ -79,7 +95,9 @@ pub(super) const KIND: Kind<dyn ComponentModel> = Kind {
         let known = |named: Vec<(&'static str, f64)>| -> Vec<(Event, f64)> {
             named.into_iter().filter_map(|(n, v)| Some((Event::from_name(n)?, v))).collect()
         };
-        let events = known(events);
+        let scaling = Scaling::read(s)?;
+        let mut events = known(events);
+        events.iter_mut().for_each(|(_, joule)| *joule *= scaling.energy);
         let priced: Vec<_> = events.iter().map(|(e, _)| e.name()).collect();
         let rates = if s.has(&RATES) { known(s.quantities(&RATES, &priced, &RATE)?) } else { vec![] };
         let for_adc_bits = valid_for(s, &events, Event::Conversion, &FOR_ADC_BITS)?;
@@ -88,9 +106,9 @@ pub(super) const KIND: Kind<dyn ComponentModel> = Kind {
             per,
             count: s.number_if(&COUNT)?.unwrap_or(1.0),
             price: Price {
-                area_m2: s.quantity(&AREA)?,
+                area_m2: s.quantity(&AREA)? * scaling.area,
                 leakage_watt: s.quantity_if(&LEAKAGE)?.unwrap_or(0.0),
-                clocked_watt: s.quantity_if(&CLOCKED)?.unwrap_or(0.0),
+                clocked_watt: s.quantity_if(&CLOCKED)?.unwrap_or(0.0) * scaling.energy,
                 events,
                 rates,
             },
