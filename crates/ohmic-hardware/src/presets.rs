@@ -39,6 +39,8 @@ pub const PRESETS: &[Preset] = &[
     published!("isaac_isca_2016"),
     published!("forms_isca_2021"),
     published!("cap_ram_jssc_2021"),
+    published!("jia_jssc_2020"),
+    published!("neurram_nature_2022"),
 ];
 
 /// The preset of that name.
