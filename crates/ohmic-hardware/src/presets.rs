@@ -41,6 +41,10 @@ pub const PRESETS: &[Preset] = &[
     published!("cap_ram_jssc_2021"),
     published!("jia_jssc_2020"),
     published!("neurram_nature_2022"),
+    published!("puma_asplos_2019"),
+    published!("timely_isca_2020"),
+    published!("raella_isca_2023"),
+    published!("lstm_nvm_icrc_2019"),
 ];
 
 /// The preset of that name.
