@@ -6,11 +6,13 @@
 use crate::Error;
 use crate::apply::{Buffers, Multiply, Part, apply};
 use crate::design::{Design, LayerDesign};
+use crate::effective::effective;
 use crate::fix::{Arithmetic, Periphery, Seen};
 use crate::nonlinear::{Driven, layer_program};
 use crate::program::{Cells, LayerProgram};
 use crate::ranges::{Of, SumRange};
 use crate::read::{Scratch, multiply};
+use crate::sharing::RangePlace;
 use crate::wires::{BlockCells, LayerWires};
 use ohmic_hardware::{DummyColumn, RangePer, Span};
 use ohmic_mapping::LayerPlan;
@@ -24,11 +26,11 @@ use rayon::prelude::*;
 const PART: usize = 4;
 
 /// The sums that every readout of a network met on the calibration set. They depend neither on the
-/// converters (but for whether each crossbar is looked at by itself) nor on what programming does to the cells.
+/// converters (but for which of them share a range) nor on what programming does to the cells.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Calibration {
-    /// By layer index, then block (or one for all blocks), then readout.
-    pub(crate) ranges: Vec<Vec<Vec<SumRange>>>,
+    /// By layer index, then set of converters that share a range.
+    pub(crate) ranges: Vec<Vec<SumRange>>,
 }
 
 /// The sums that one readout met, and the range that its converters cover.
@@ -36,8 +38,8 @@ pub struct Calibration {
 pub struct SumHistogram {
     /// Layer name.
     pub layer: String,
-    /// Which block of the layer, if each was looked at by itself.
-    pub block: Option<usize>,
+    /// Where the converters are that share the range.
+    pub place: RangePlace,
     /// Readout index within the encoding.
     pub readout: usize,
     /// Where the first bin begins and the last one ends, in levels times input digits.
@@ -82,15 +84,18 @@ impl Calibration {
                 * Driven::of(design.hardware, &layer.slices).map_or(1.0, |d| d.most(levels, (step, base)));
             let most = plan.rows_per_read.min(plan.k) as f64 * digit;
             let of = match design.hardware.adc().range_per() {
-                RangePer::Layer => Of::Layer,
+                RangePer::Layer | RangePer::Tile => Of::Layer,
                 RangePer::Crossbar => Of::Block,
+                RangePer::ColumnGroup => Of::Converter,
             };
-            let readouts: Vec<SumRange> = layer.encoded[0]
-                .readouts
-                .iter()
-                .map(|r| {
+            let narrow = (of == Of::Converter).then(|| largest_columns(plan, layer, base));
+            empty[id.0 as usize] = (layer.sharing.sets.iter().enumerate())
+                .map(|(i, set)| {
+                    let r = &layer.encoded[0].readouts[set.readout];
                     let net: i64 = r.terms.iter().map(|(_, s)| s.value()).sum();
                     let reach = (r.level_low.abs().max(r.level_high.abs()) + net.abs() as f64 * base) * most;
+                    // the few columns of a converter may be far from what the encoding could hold
+                    let reach = narrow.as_ref().map_or(reach, |n| reach.min((n[i] * digit).max(1.0)));
                     let low = if r.level_low < 0.0 || layer.slices.iter().any(|s| s.can_be_negative()) {
                         -reach
                     } else {
@@ -99,8 +104,6 @@ impl Calibration {
                     SumRange::new(Span { low, high: reach }, of)
                 })
                 .collect();
-            let sets = if of == Of::Layer { 1 } else { plan.blocks.len() };
-            empty[id.0 as usize] = vec![readouts; sets];
             nominal[id.0 as usize] = Some(nominal_program(design, layer, plan, base)?);
         }
         let each = calibration.shape.len();
@@ -132,9 +135,7 @@ impl Calibration {
             .collect();
         let mut all = Self { ranges: empty.clone() };
         for part in parts {
-            for (all, part) in
-                all.ranges.iter_mut().flatten().flatten().zip(part?.ranges.iter().flatten().flatten())
-            {
+            for (all, part) in all.ranges.iter_mut().flatten().zip(part?.ranges.iter().flatten()) {
                 all.merge(part);
             }
         }
@@ -145,23 +146,21 @@ impl Calibration {
     pub fn histograms(&self, design: &Design<'_>) -> Vec<SumHistogram> {
         let mut all = Vec::new();
         for (id, layer, ..) in design.mvm_layers() {
-            let sets = &self.ranges[id.0 as usize];
-            for (block, readouts) in sets.iter().enumerate() {
-                for (readout, (sums, grid)) in readouts.iter().zip(layer.grids_of(block)).enumerate() {
-                    let (bounds, counts) = sums.histogram();
-                    let range = grid.map(|g| {
-                        let edge = |code: i32, half: f64| (f64::from(code) + half) * f64::from(g.step);
-                        Span { low: edge(g.code_min, -0.5), high: edge(g.code_max, 0.5) }
-                    });
-                    all.push(SumHistogram {
-                        layer: design.network.nodes[id.0 as usize].name.clone(),
-                        block: (sets.len() > 1).then_some(block),
-                        readout,
-                        bounds,
-                        counts: counts.to_vec(),
-                        range,
-                    });
-                }
+            let sets = self.ranges[id.0 as usize].iter().zip(&layer.grids);
+            for ((sums, grid), set) in sets.zip(&layer.sharing.sets) {
+                let (bounds, counts) = sums.histogram();
+                let range = grid.map(|g| {
+                    let edge = |code: i32, half: f64| (f64::from(code) + half) * f64::from(g.step);
+                    Span { low: edge(g.code_min, -0.5), high: edge(g.code_max, 0.5) }
+                });
+                all.push(SumHistogram {
+                    layer: design.network.nodes[id.0 as usize].name.clone(),
+                    place: set.place,
+                    readout: set.readout,
+                    bounds,
+                    counts: counts.to_vec(),
+                    range,
+                });
             }
         }
         all
@@ -169,8 +168,28 @@ impl Calibration {
 
     /// Bytes that it takes in memory.
     pub fn bytes(&self) -> usize {
-        self.ranges.iter().flatten().flatten().map(SumRange::bytes).sum()
+        self.ranges.iter().flatten().map(SumRange::bytes).sum()
     }
+}
+
+/// By set of converters: the largest sum of magnitudes of nominal levels that one of its columns has in a fragment.
+fn largest_columns(plan: &LayerPlan, layer: &LayerDesign, base: f64) -> Vec<f64> {
+    let mut largest = vec![0f64; layer.sharing.sets.len()];
+    for (b, (block, encoded)) in plan.blocks.iter().zip(&layer.encoded).enumerate() {
+        let ideal: Vec<Mat<f64>> = encoded.planes.iter().map(|p| p.map(f64::from)).collect();
+        let levels = effective(encoded, block.outputs.len(), &ideal, None, base);
+        for rows in &plan.fragments[plan.fragments_of(block)] {
+            let mut sums = vec![0f64; levels.cols()];
+            for row in rows.clone() {
+                let levels = levels.row(row - block.rows.start);
+                sums.iter_mut().zip(levels).for_each(|(sum, level)| *sum += level.abs());
+            }
+            for (&set, sum) in layer.sharing.columns(b).iter().zip(sums) {
+                largest[set as usize] = largest[set as usize].max(sum);
+            }
+        }
+    }
+    largest
 }
 
 /// The layer with nominal cells on its wires and without converters, so that nothing behind the cells is
@@ -250,7 +269,7 @@ impl MvmEngine for Observer<'_> {
 struct Collector<'a> {
     nominal: &'a LayerProgram,
     exact: &'a LayerProgram,
-    ranges: &'a mut [Vec<SumRange>],
+    ranges: &'a mut [SumRange],
     scratch: &'a mut Scratch,
     digits: Digits,
 }
@@ -276,7 +295,7 @@ fn collect(
     program: &LayerProgram,
     group: usize,
     vectors: Vectors<'_>,
-    ranges: &mut [Vec<SumRange>],
+    ranges: &mut [SumRange],
     digits: &mut Digits,
     scratch: &mut Scratch,
 ) {
@@ -327,8 +346,8 @@ fn collect(
                     }
                     Cells::Engine(_) | Cells::Climb(_) => unreachable!("a program of sums alone"),
                 };
-                let set = if ranges.len() == 1 { 0 } else { block.block as usize };
-                for (readout, range) in block.readouts.iter().zip(ranges[set].iter_mut()) {
+                for readout in &block.readouts {
+                    let range = &mut ranges[readout.set];
                     for sums in sums.chunks_exact(width) {
                         for &sum in &sums[readout.columns.clone()] {
                             range.add(sum * f64::from(program.scale()), 1);

@@ -5,7 +5,7 @@ use crate::activity::{Activity, Events};
 use crate::causes::{Cause, Causes};
 use crate::compensate::{Affine, Compensation};
 use crate::design::{Design, LayerDesign};
-use crate::effective::{effective, width};
+use crate::effective::effective;
 use crate::fix::{Periphery, Seen};
 use crate::nonlinear::{Driven, layer_program};
 use crate::program::{Grid, LayerProgram};
@@ -384,12 +384,7 @@ fn is_lossless(
     if effective(encoded, block.outputs.len(), &ideal, None, 0.0) != seen.levels {
         return false;
     }
-    let grids: Vec<Grid> = encoded
-        .readouts
-        .iter()
-        .zip(layer.grids_of(i))
-        .flat_map(|(r, &grid)| std::iter::repeat_n(grid, width(encoded, r, block.outputs.len())))
-        .collect();
+    let grids: Vec<Grid> = layer.column_grids(i).collect();
     let digit = layer.slices.iter().map(|s| f64::from(s.max_abs())).fold(0.0, f64::max);
     let negative = layer.slices.iter().any(|s| s.can_be_negative());
     plan.fragments[plan.fragments_of(block)].iter().all(|rows| {

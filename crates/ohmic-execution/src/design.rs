@@ -7,8 +7,9 @@ use crate::causes::{Cause, Causes};
 use crate::fix::{Periphery, exact_program};
 use crate::program::{Grid, LayerProgram};
 use crate::ranges::SumRange;
+use crate::sharing::{RangePlace, Set, Sharing};
 use ohmic_hardware::dac::{InputSign, InputSlice};
-use ohmic_hardware::{Drive, DummyColumn, EncodeError, Encoded, Hardware, RangePolicy, Readout, Span};
+use ohmic_hardware::{Drive, DummyColumn, EncodeError, Encoded, Hardware, RangePolicy, Span};
 use ohmic_mapping::{Block, LayerPlan, Plan};
 use ohmic_network::quantization::{Quantized, QuantizedMvm};
 use ohmic_network::{LayerId, Network, Tensor};
@@ -39,8 +40,10 @@ pub struct EncodedNetwork {
 #[derive(Clone, Debug)]
 pub(crate) struct LayerDesign {
     shared: Arc<EncodedLayer>,
-    /// Converter grid of every readout: one set for all blocks, or one a block.
-    grids: Vec<Vec<Grid>>,
+    /// Which conversions have a range in common.
+    pub(crate) sharing: Arc<Sharing>,
+    /// Converter grid of every set of them.
+    pub(crate) grids: Vec<Grid>,
     /// The largest magnitude that a full read can have, of every readout.
     pub(crate) full_reads: Vec<f64>,
 }
@@ -137,8 +140,8 @@ fn square(slices: &[InputSlice], x: i32, drive: Drive) -> u32 {
 pub struct ReadoutRange {
     /// Layer name.
     pub layer: String,
-    /// Which block of the layer, if each has its own.
-    pub block: Option<usize>,
+    /// Where the converters are that share it.
+    pub place: RangePlace,
     /// Readout index within the encoding.
     pub readout: usize,
     /// Its grid in levels; `None` without a converter.
@@ -176,12 +179,14 @@ impl<'a> Design<'a> {
         hardware: &'a Hardware,
         encoded: &EncodedNetwork,
     ) -> Self {
-        let layers = encoded.layers.iter().map(|layer| {
+        let layers = encoded.layers.iter().zip(&plan.layers).map(|(layer, plan)| {
             let shared = Arc::clone(layer.as_ref()?);
             let spans = full_scale_spans(&shared.encoded[0], &shared.slices, hardware);
             let full = spans.iter().map(|s| s.high.max(-s.low)).collect();
-            let grids = spans.into_iter().map(|s| grid(hardware, s, s)).collect();
-            Some(LayerDesign { full_reads: full, ..LayerDesign::new(shared, vec![grids]) })
+            let sharing = Arc::new(Sharing::of_hardware(plan.as_ref()?, &shared.encoded, hardware));
+            let of = |set: &Set| grid(hardware, spans[set.readout], spans[set.readout]);
+            let grids = sharing.sets.iter().map(of).collect();
+            Some(LayerDesign { full_reads: full, ..LayerDesign::new(shared, sharing, grids) })
         });
         Self { network, quantized, plan, hardware, layers: layers.collect() }
     }
@@ -197,9 +202,7 @@ impl<'a> Design<'a> {
             Cause::Wires => hardware.wires().wires().is_some(),
             Cause::Read => hardware.reads_scatter(),
             Cause::Converter => hardware.adc().sigma_lsb() > 0.0,
-            Cause::Rounding | Cause::Clipping => {
-                self.layers.iter().flatten().any(|l| l.grids_of(0)[0].is_some())
-            }
+            Cause::Rounding | Cause::Clipping => self.layers.iter().flatten().any(|l| l.grids[0].is_some()),
             Cause::Programming | Cause::Ageing => true,
         }
     }
@@ -219,8 +222,8 @@ impl<'a> Design<'a> {
                     let span = range.span(adc);
                     grid(self.hardware, span, Span { low: -full, high: full })
                 };
-                layer.grids =
-                    ranges.iter().map(|r| r.iter().zip(full).map(|(r, &f)| grid(r, f)).collect()).collect();
+                let sets = ranges.iter().zip(&layer.sharing.sets);
+                layer.grids = sets.map(|(range, set)| grid(range, full[set.readout])).collect();
             }
         }
     }
@@ -232,14 +235,11 @@ impl<'a> Design<'a> {
             .zip(&self.network.nodes)
             .filter_map(|(layer, node)| layer.as_ref().map(|l| (l, node)))
             .flat_map(|(layer, node)| {
-                let blocks = layer.grids.len();
-                layer.grids.iter().enumerate().flat_map(move |(block, grids)| {
-                    grids.iter().enumerate().map(move |(readout, &grid)| ReadoutRange {
-                        layer: node.name.clone(),
-                        block: (blocks > 1).then_some(block),
-                        readout,
-                        grid,
-                    })
+                layer.sharing.sets.iter().zip(&layer.grids).map(|(set, &grid)| ReadoutRange {
+                    layer: node.name.clone(),
+                    place: set.place,
+                    readout: set.readout,
+                    grid,
                 })
             })
             .collect()
@@ -303,18 +303,18 @@ impl LayerDesign {
     }
 
     /// A layer whose readouts are converted with these grids.
-    pub(crate) fn new(shared: Arc<EncodedLayer>, grids: Vec<Vec<Grid>>) -> Self {
-        Self { shared, grids, full_reads: Vec::new() }
+    pub(crate) fn new(shared: Arc<EncodedLayer>, sharing: Arc<Sharing>, grids: Vec<Grid>) -> Self {
+        Self { shared, sharing, grids, full_reads: Vec::new() }
     }
 
-    /// The grids of one block's readouts.
-    pub(crate) fn grids_of(&self, block: usize) -> &[Grid] {
-        self.grids.get(block).unwrap_or(&self.grids[0])
+    /// The grids of one block, column by column of what its converters see.
+    pub(crate) fn column_grids(&self, block: usize) -> impl Iterator<Item = Grid> {
+        self.sharing.columns(block).iter().map(|&set| self.grids[set as usize])
     }
 
     /// Whether every readout is converted.
     pub(crate) fn is_converted(&self) -> bool {
-        self.grids.iter().flatten().all(Option::is_some)
+        self.grids.iter().all(Option::is_some)
     }
 
     /// The same layer with converters of which only these causes of error act; `periphery` gets the noise in
@@ -343,8 +343,9 @@ impl LayerDesign {
         let finer = if rounds { 1 } else { FINER };
         periphery.sigma_lsb *= finer as f32;
         let digit = self.slices.iter().map(|s| f64::from(s.max_abs())).fold(1.0, f64::max);
-        let of = |(grid, readout): (&Grid, &Readout)| {
-            let grid = (*grid)?;
+        let readouts = &self.encoded[0].readouts;
+        let of = |(grid, set): (&Grid, &Set)| {
+            let (grid, readout) = ((*grid)?, &readouts[set.readout]);
             let step = grid.step / finer as f32;
             let terms = readout.terms.len() as f64;
             let reach = readout.level_low.abs().max(readout.level_high.abs()) + terms * base;
@@ -356,14 +357,13 @@ impl LayerDesign {
             };
             Some(Uniform { step, code_min, code_max })
         };
-        let readouts = &self.encoded[0].readouts;
-        let grids = self.grids.iter().map(|set| set.iter().zip(readouts).map(of).collect()).collect();
-        Self::new(Arc::clone(&self.shared), grids)
+        let grids = self.grids.iter().zip(&self.sharing.sets).map(of).collect();
+        Self::new(Arc::clone(&self.shared), Arc::clone(&self.sharing), grids)
     }
 
     /// The same layer without converters: the sums themselves.
     pub(crate) fn without_converters(&self) -> Self {
-        Self::new(Arc::clone(&self.shared), vec![vec![None; self.grids[0].len()]])
+        Self::new(Arc::clone(&self.shared), Arc::clone(&self.sharing), vec![None; self.grids.len()])
     }
 }
 

@@ -3,6 +3,7 @@
 use crate::design::{EncodedLayer, LayerDesign};
 use crate::effective::width;
 use crate::program::{BlockProgram, Cells, Grid, LayerProgram, ReadoutProgram, kernel_slice, stacks};
+use crate::sharing::Sharing;
 use crate::stairs::{Climb, LayerStairs, LineNoise, Voltages};
 use ohmic_hardware::dac::{InputSlice, Part, Skipping};
 use ohmic_hardware::{Encoded, Gain, Hardware};
@@ -88,8 +89,8 @@ pub(crate) fn program(
             ranges.len() - 1
         })
     };
-    let range_of: Vec<Vec<usize>> =
-        (0..plan.blocks.len()).map(|i| design.grids_of(i).iter().map(&mut range_of).collect()).collect();
+    // which of them each set of converters has
+    let range_of: Vec<usize> = design.grids.iter().map(&mut range_of).collect();
     let Periphery { mut sigma_lsb, skipping, arithmetic } = periphery;
     let slices: Vec<Slice> = design.slices.iter().map(kernel_slice).collect();
     let driven = stairs.as_ref().and_then(|s| s.driven.as_ref());
@@ -105,7 +106,8 @@ pub(crate) fn program(
         .enumerate()
         .map(|(i, ((block, encoded), seen))| {
             let stairs = stairs.as_ref().map(|s| (&s.lines[..], &s.of[i][..]));
-            fix(block, plan, encoded, seen, (&ranges, &range_of[i], stairs), fraction_bits, sigma_lsb)
+            let sharing = (&*design.sharing, i);
+            fix(block, plan, (encoded, sharing), seen, (&ranges, &range_of, stairs), fraction_bits, sigma_lsb)
         })
         .collect();
     let small: Option<Vec<Mat<i16>>> =
@@ -346,7 +348,7 @@ type ColumnStairs<'a> = (&'a [LineNoise], &'a [u32]);
 fn fix(
     block: &Place,
     plan: &LayerPlan,
-    encoded: &Encoded,
+    (encoded, (sharing, index)): (&Encoded, (&Sharing, usize)),
     seen: &Seen,
     (ranges, range_of, stairs): (&[Grid], &[usize], Option<ColumnStairs<'_>>),
     fraction_bits: i32,
@@ -361,7 +363,7 @@ fn fix(
     // which column of what the converters see each program column is, and in which fragment
     let mut sources: Vec<(usize, Option<usize>)> = Vec::new();
     let mut source = 0;
-    for (readout, &range) in encoded.readouts.iter().zip(range_of) {
+    for (r, readout) in encoded.readouts.iter().enumerate() {
         let width = width(encoded, readout, n);
         let first = sources.len();
         let mut shared_gain = None;
@@ -374,7 +376,28 @@ fn fix(
             sources.push((source, None));
             shared_gain = Some(Mat::from_fn(1, n, |_, c| readout.gain.at(0, c)));
         }
-        readouts.push(ReadoutProgram { columns: first..sources.len(), range, shared_gain });
+        let runs = sharing.runs(index, source..source + width);
+        match shared_gain {
+            // one bit line, hence one set
+            Some(_) => {
+                let (set, columns) = (runs[0].0, first..sources.len());
+                let range = range_of[set];
+                readouts.push(ReadoutProgram {
+                    columns,
+                    first_output: 0,
+                    readout: r,
+                    set,
+                    range,
+                    shared_gain,
+                });
+            }
+            None => readouts.extend(runs.into_iter().map(|(set, run)| {
+                let first_output = run.start - source;
+                let columns = first + first_output..first + run.end - source;
+                let range = range_of[set];
+                ReadoutProgram { columns, first_output, readout: r, set, range, shared_gain: None }
+            })),
+        }
         source += width;
     }
     let columns = sources.len();
@@ -388,7 +411,8 @@ fn fix(
     // a quiet converter has no sigma; read noise alone still wants one a column
     let mut sigma: Vec<f32> = column_grids.iter().map(|g| g.map_or(0.0, |g| sigma_lsb * g.step)).collect();
     if let Some((lines, _)) = stairs {
-        for (readout, line) in readouts.iter().zip(lines) {
+        for readout in &readouts {
+            let line = &lines[readout.readout];
             for sigma in &mut sigma[readout.columns.clone()] {
                 *sigma = ((f64::from(*sigma).powi(2) + line.sigma * line.sigma).sqrt() / line.slope) as f32;
             }
@@ -397,12 +421,16 @@ fn fix(
     sigma.resize(padded, 0.0);
     let stairs = stairs.map_or_else(Vec::new, |(_, of)| sources.iter().map(|&(c, _)| of[c]).collect());
     let whole = Mat::from_fn(fragments.len(), columns, |local, at| {
-        let (readout, encoded) = readouts
+        let readout = readouts
             .iter()
-            .zip(&encoded.readouts)
-            .find(|(r, _)| r.columns.contains(&at))
+            .find(|r| r.columns.contains(&at))
             .unwrap_or_else(|| unreachable!("every column belongs to a readout"));
-        if readout.shared_gain.is_some() { 1 } else { gain(&encoded.gain, local, at - readout.columns.start) }
+        let output = readout.first_output + at - readout.columns.start;
+        if readout.shared_gain.is_some() {
+            1
+        } else {
+            gain(&encoded.readouts[readout.readout].gain, local, output)
+        }
     });
     let worth: Vec<i32> = (0..columns)
         .map(|c| {
@@ -547,7 +575,14 @@ pub(crate) fn exact_program(layer: &QuantizedMvm) -> LayerProgram {
                 Some(block) => Cells::Engine(Box::new(block)),
                 None => Cells::Wide { cells: weights.clone(), gains: ones.clone(), variance: Mat::default() },
             },
-            readouts: vec![ReadoutProgram { columns: 0..weights.cols(), range: 0, shared_gain: None }],
+            readouts: vec![ReadoutProgram {
+                columns: 0..weights.cols(),
+                first_output: 0,
+                readout: 0,
+                set: 0,
+                range: 0,
+                shared_gain: None,
+            }],
             worth: vec![1; weights.cols()],
             sigma: Vec::new(),
             stairs: Vec::new(),

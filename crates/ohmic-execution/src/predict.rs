@@ -169,7 +169,7 @@ impl<'a> Layer<'a> {
         };
         Self {
             statistics,
-            grids: layer.grids_of(0),
+            grids: &layer.grids,
             sigma_lsb: f64::from(hardware.adc().sigma_lsb()),
             base: match hardware.crossbar().dummy_column {
                 DummyColumn::Analog => 0.0,
@@ -226,7 +226,7 @@ impl<'a> Layer<'a> {
     /// Power of converter noise alone: in every conversion that is issued, whatever its sum.
     fn converter_noise(&self) -> f64 {
         let of = |c: &ConversionStatistics| {
-            let sigma = self.grids[c.readout].map_or(0.0, |grid| self.sigma_lsb * f64::from(grid.step));
+            let sigma = self.grids[c.set].map_or(0.0, |grid| self.sigma_lsb * f64::from(grid.step));
             c.gain_square * c.issued * sigma * sigma
         };
         self.statistics.conversions.iter().map(of).sum()
@@ -237,12 +237,14 @@ impl<'a> Layer<'a> {
     /// A code follows an error in front of its converter by a factor, and has an error of its own beside that
     /// which does not follow it (Bussgang): an error far below a step is not passed on at all.
     fn converted(&self, converting: Converting, cells: Option<&CellMoments>) -> (f64, f64) {
-        let (mut apart, mut together) = (0.0, 0.0);
+        let mut apart = 0.0;
+        // by set of converters: what the means of an output's conversions add up to, weighted by outputs
+        let mut means = vec![0.0; self.grids.len()];
         let (mut passed, mut in_front) = (0.0, 0.0);
         // what follows the sums follows the answer: by how much, weighted by what they are of it
         let (mut slope, mut weight) = (0.0, 0.0);
         for c in &self.statistics.conversions {
-            let Some(grid) = &self.grids[c.readout] else {
+            let Some(grid) = &self.grids[c.set] else {
                 let read = cells.map_or(0.0, |cells| sum(&c.digits, &cells.read));
                 apart += c.gain_square * c.driven * read;
                 continue;
@@ -271,10 +273,19 @@ impl<'a> Layer<'a> {
             let mean = c.driven * (met.mean - follows * met.sum);
             let square = c.driven * (met.added - follows * met.product) + idle * quiet;
             apart += c.gain_square * (square - mean * mean);
-            together += c.gain_sum * mean;
+            means[c.set] += c.gain_sum * mean;
         }
         let along = if weight > 0.0 { (slope / weight).powi(2) * self.statistics.signal } else { 0.0 };
-        let added = apart + together * together + along;
+        let mut served = vec![0.0; self.grids.len()];
+        for (share, sets) in &self.statistics.alike {
+            sets.iter().for_each(|&set| served[set as usize] += share);
+        }
+        let of_output = |sets: &[u32]| -> f64 {
+            sets.iter().map(|&set| means[set as usize] / served[set as usize]).sum()
+        };
+        let together: f64 =
+            self.statistics.alike.iter().map(|(share, sets)| share * of_output(sets).powi(2)).sum();
+        let added = apart + together + along;
         (if in_front > 0.0 { passed / in_front } else { 1.0 }, added)
     }
 }
@@ -367,7 +378,7 @@ impl Staircase {
         // edges of codes, in deviations of the noise: the part below an edge, and the density there
         let edge = |code: f64| {
             let z = ((code - 0.5) * self.step - sum) / sigma;
-            let density = (-0.5 * z * z).exp() / (2.0 * std::f64::consts::PI).sqrt();
+            let density = libm::exp(-0.5 * z * z) / (2.0 * std::f64::consts::PI).sqrt();
             (0.5 * libm::erfc(-z / std::f64::consts::SQRT_2), density)
         };
         // codes within 5 deviations

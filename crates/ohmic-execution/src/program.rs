@@ -20,6 +20,12 @@ pub(crate) struct ReadoutProgram {
     /// Columns among the block's sums: as many as outputs; or one that all outputs share; or one a
     /// fragment that all outputs share, if each fragment's code has gains of its own.
     pub(crate) columns: Range<usize>,
+    /// Output of the block that the first column is of, unless all share it.
+    pub(crate) first_output: usize,
+    /// Index within the encoding, of which this may be a part: columns of one set of converters.
+    pub(crate) readout: usize,
+    /// Which of the layer's sets of converters that share a range.
+    pub(crate) set: usize,
     /// Which of the layer's ranges its converter uses.
     pub(crate) range: usize,
     /// `Some`: a code serves all outputs, each with its own digital gain; one row a column.

@@ -3,9 +3,10 @@
 use ohmic_hardware::{Adc, RangePolicy, Span};
 use ohmic_numerics::Uniform;
 
-/// Bins of a histogram of sums: of a layer, and of one of its blocks.
+/// Bins of a histogram of sums: of a layer, of one of its blocks, and of one converter of a block.
 const BINS: usize = 8192;
 const BLOCK_BINS: usize = 2048;
+const CONVERTER_BINS: usize = 512;
 
 /// How much finer each step is that is tried than the one before: sixteen to an octave.
 const FINER: f64 = 0.957_603_280_698_573_6;
@@ -28,11 +29,16 @@ pub(crate) struct SumRange {
 pub(crate) enum Of {
     Layer,
     Block,
+    Converter,
 }
 
 impl SumRange {
     pub(crate) fn new(bounds: Span, of: Of) -> Self {
-        let bins = if of == Of::Layer { BINS } else { BLOCK_BINS };
+        let bins = match of {
+            Of::Layer => BINS,
+            Of::Block => BLOCK_BINS,
+            Of::Converter => CONVERTER_BINS,
+        };
         Self { low: 0.0, high: 0.0, bounds, counts: vec![0; bins] }
     }
 

@@ -266,7 +266,8 @@ pub(crate) fn weigh(
                 &gains.as_slice()[inside * outputs..(inside + end - first) * outputs]
             }),
         };
-        let output = block.outputs.start + if part.shared.is_some() { 0 } else { inside };
+        let output =
+            block.outputs.start + if part.shared.is_some() { 0 } else { readout.first_output + inside };
         kernel::weigh(totals, part, output, answer);
     }
 }

@@ -168,17 +168,20 @@ fn block_stairs(
     let mut known: Vec<(usize, usize)> = Vec::new();
     let mut transfers_of: Vec<(Uniform, f64, Vec<Transfer>)> = Vec::new();
     let mut of = Vec::new();
-    for ((readout, grid), &full) in encoded.readouts.iter().zip(layer.grids_of(i)).zip(&layer.full_reads) {
-        let grid = grid.unwrap_or_else(|| unreachable!("converters that decide have a grid"));
-        let same = |(g, f, _): &(Uniform, f64, Vec<Transfer>)| *g == grid && f.to_bits() == full.to_bits();
-        let at = transfers_of.iter().position(same).unwrap_or_else(|| {
-            let curve = hardware.bit_line().map(|line| Curve { line, step: f64::from(grid.step), full });
-            let made = transfers(decisions, grid.code_min, curve, calibrated, fraction_bits);
-            transfers_of.push((grid, full, made));
-            transfers_of.len() - 1
-        });
+    let mut grids = layer.column_grids(i);
+    for (readout, &full) in encoded.readouts.iter().zip(&layer.full_reads) {
         let (first, stride) = places[readout.terms[0].0];
         for c in 0..width(encoded, readout, outputs) {
+            let grid = grids.next().flatten();
+            let grid = grid.unwrap_or_else(|| unreachable!("converters that decide have a grid"));
+            let same =
+                |(g, f, _): &(Uniform, f64, Vec<Transfer>)| *g == grid && f.to_bits() == full.to_bits();
+            let at = transfers_of.iter().position(same).unwrap_or_else(|| {
+                let curve = hardware.bit_line().map(|line| Curve { line, step: f64::from(grid.step), full });
+                let made = transfers(decisions, grid.code_min, curve, calibrated, fraction_bits);
+                transfers_of.push((grid, full, made));
+                transfers_of.len() - 1
+            });
             let line = block.first_col + first + c * stride;
             let converter = line * crossbar.adcs / crossbar.cols;
             let index = known.iter().position(|&k| k == (at, converter)).unwrap_or_else(|| {

@@ -18,6 +18,7 @@ use ohmic_network::{LayerId, MvmEngine, Node, Tensor};
 use ohmic_numerics::Mat;
 use ohmic_numerics::kernel::engine::Values;
 use rayon::prelude::*;
+use std::collections::BTreeMap;
 
 /// Vectors of a layer that are looked at, over all groups.
 const VECTORS: usize = 512;
@@ -27,8 +28,10 @@ const OUTPUTS: usize = 64;
 const WORK: usize = 200_000_000;
 /// Images that one thread looks at before it takes others.
 const PART: usize = 4;
-/// Bins of a histogram of sums.
+/// Bins of a histogram of sums, and of all of a layer unless they have the fewest.
 const BINS: usize = 1024;
+const ALL_BINS: usize = 1 << 20;
+const FEWEST_BINS: usize = 64;
 /// Most groups of neighbouring levels that are told apart.
 const GROUPS: usize = 16;
 
@@ -54,8 +57,10 @@ pub struct LayerStatistics {
     pub apart: Vec<f64>,
     /// By pairs of groups of levels: the same if all cells of a group deviate alike, as mean products.
     pub together: Mat<f64>,
-    /// The conversions, by readout and input slice.
+    /// The conversions, by set of converters that share a range and input slice.
     pub conversions: Vec<ConversionStatistics>,
+    /// Outputs whose conversions are of the same sets: fraction of the outputs, and those sets.
+    pub alike: Vec<(f64, Vec<u32>)>,
     /// Of every row, blocks one after the other: cells, and the sum of their levels.
     pub rows: Vec<(f64, f64)>,
 }
@@ -67,11 +72,13 @@ impl LayerStatistics {
     }
 }
 
-/// The conversions of one readout in one input slice.
+/// The conversions of one readout in one input slice, by converters that share a range.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ConversionStatistics {
     /// Index within the encoding.
     pub readout: usize,
+    /// Which of the layer's sets of converters that share a range, in the order of [`Design::ranges`].
+    pub set: usize,
     /// Sum over an output's conversions of their squared digital gains.
     pub gain_square: f64,
     /// Sum over an output's conversions of their digital gains.
@@ -176,7 +183,8 @@ impl Statistics {
         let of = |l: &LayerStatistics| {
             let conversions: usize =
                 l.conversions.iter().map(|c| 3 * c.histogram.len() + c.digits.len() + 12).sum();
-            8 * (l.apart.len() + l.together.as_slice().len() + 2 * l.rows.len() + conversions)
+            let alike: usize = l.alike.iter().map(|(_, sets)| 4 + sets.len() / 2).sum();
+            8 * (alike + l.apart.len() + l.together.as_slice().len() + 2 * l.rows.len() + conversions)
         };
         self.layers.iter().map(of).sum()
     }
@@ -291,6 +299,7 @@ impl Layer<'_> {
             apart: vec![0.0; levels],
             together: Mat::filled(groups, groups, 0.0),
             conversions: Vec::new(),
+            alike: alike(plan, layer),
             rows: Vec::new(),
         };
         for (block, encoded) in plan.blocks.iter().zip(&layer.encoded) {
@@ -302,10 +311,11 @@ impl Layer<'_> {
             all.rows.extend((0..block.rows.len()).map(|row| (cells, levels(row))));
         }
         let mut reads = Reads::new(layer, levels);
+        let looked_at = every_set(plan, layer, &outputs);
         let few = |work: usize| (WORK / work.max(1) / samples.len().max(1)).clamp(8, usize::MAX);
         let (most_joint, most_reads) = (
             few(k * outputs.len() * planes),
-            few(k * outputs.len() * layer.encoded[0].readouts.len() * layer.slices.len()),
+            few(k * looked_at.len() * layer.encoded[0].readouts.len() * layer.slices.len()),
         );
         let mut formed = 0f64;
         for (group, samples) in samples.iter().enumerate() {
@@ -321,13 +331,14 @@ impl Layer<'_> {
                 spread(vectors.len(), most_joint).into_iter().map(|v| vectors[v]).collect();
             // what unit deviations of a group of levels do to an output: vector, output, group
             let mut unit = vec![0f64; few.len() * outputs.len() * groups];
-            for (block, encoded) in plan.blocks.iter().zip(&layer.encoded).filter(|(b, _)| b.group == group) {
+            let blocks = plan.blocks.iter().zip(&layer.encoded).enumerate();
+            for (b, (block, encoded)) in blocks.filter(|(_, (b, _))| b.group == group) {
                 let worth = Worth::new(self, block, encoded);
                 worth.add_apart(&squares, share / n as f64, &mut all.apart);
                 worth.add_together(&few, &outputs, (levels, groups), &mut unit);
                 let few: Vec<&[i32]> =
                     spread(vectors.len(), most_reads).into_iter().map(|v| vectors[v]).collect();
-                reads.add(self, block, encoded, &few, &outputs);
+                reads.add(self, (b, block, encoded), &few, &looked_at);
             }
             for unit in unit.chunks_exact(groups) {
                 for a in 0..groups {
@@ -354,6 +365,60 @@ impl Layer<'_> {
             DummyColumn::None => self.design.base_level(),
         }
     }
+}
+
+/// Outputs whose conversions are of the same sets, with their fraction.
+fn alike(plan: &LayerPlan, layer: &LayerDesign) -> Vec<(f64, Vec<u32>)> {
+    let mut sets: Vec<Vec<u32>> = vec![Vec::new(); plan.groups * plan.n];
+    for (b, (block, encoded)) in plan.blocks.iter().zip(&layer.encoded).enumerate() {
+        let n = block.outputs.len();
+        let mut columns = layer.sharing.columns(b);
+        for readout in &encoded.readouts {
+            let (own, rest) = columns.split_at(width(encoded, readout, n));
+            columns = rest;
+            for c in 0..n {
+                // one column serves all outputs, or each its own
+                let set = own[if own.len() == 1 { 0 } else { c }];
+                let of_output = &mut sets[block.group * plan.n + block.outputs.start + c];
+                if !of_output.contains(&set) {
+                    of_output.push(set);
+                }
+            }
+        }
+    }
+    let share = 1.0 / sets.len() as f64;
+    let mut all = BTreeMap::new();
+    for sets in sets {
+        *all.entry(sets).or_insert(0.0) += share;
+    }
+    all.into_iter().map(|(sets, share)| (share, sets)).collect()
+}
+
+/// These outputs, and one of each set of converters that share a range.
+fn every_set(plan: &LayerPlan, layer: &LayerDesign, outputs: &[usize]) -> Vec<usize> {
+    let mut all = outputs.to_vec();
+    let mut known = vec![false; layer.sharing.sets.len()];
+    for pass in 0..2 {
+        for (b, (block, encoded)) in plan.blocks.iter().zip(&layer.encoded).enumerate() {
+            let n = block.outputs.len();
+            let mut sets = layer.sharing.columns(b).iter();
+            for readout in &encoded.readouts {
+                for (c, &set) in sets.by_ref().take(width(encoded, readout, n)).enumerate() {
+                    let output = block.outputs.start + c;
+                    // first the sets that have one of these, then the others
+                    if pass == 0 {
+                        known[set as usize] |= outputs.binary_search(&output).is_ok();
+                    } else if !known[set as usize] {
+                        known[set as usize] = true;
+                        all.push(output);
+                    }
+                }
+            }
+        }
+    }
+    all.sort_unstable();
+    all.dedup();
+    all
 }
 
 /// At most `most` of `0..n`, evenly spread.
@@ -462,7 +527,7 @@ impl<'a> Worth<'a> {
 
 /// The reads of a layer as they are looked at.
 struct Reads {
-    /// By readout and slice: sum, sum of squared digits over cells, and of squared digits times levels.
+    /// By set of converters and slice: sum, sum of squared digits over cells, and of squared digits times levels.
     sums: Vec<Vec<[f32; 3]>>,
     /// Of reads that drive a row, and of those that are issued, and of all.
     driven: Vec<f64>,
@@ -473,12 +538,13 @@ struct Reads {
     gain_square: Vec<f64>,
     gain_sum: Vec<f64>,
     slices: usize,
+    readouts: Vec<usize>,
 }
 
 impl Reads {
     fn new(layer: &LayerDesign, levels: usize) -> Self {
         let slices = layer.slices.len();
-        let kinds = layer.encoded[0].readouts.len() * slices;
+        let kinds = layer.sharing.sets.len() * slices;
         let zeros = vec![0.0; kinds];
         Self {
             sums: vec![Vec::new(); kinds],
@@ -490,14 +556,14 @@ impl Reads {
             gain_square: zeros.clone(),
             gain_sum: zeros,
             slices,
+            readouts: layer.sharing.sets.iter().map(|s| s.readout).collect(),
         }
     }
 
     fn add(
         &mut self,
         at: Layer<'_>,
-        block: &Block,
-        encoded: &Encoded,
+        (b, block, encoded): (usize, &Block, &Encoded),
         vectors: &[&[i32]],
         outputs: &[usize],
     ) {
@@ -507,61 +573,66 @@ impl Reads {
         let range = at.plan.fragments_of(block);
         let skips = at.design.hardware.dac().skipping() != ohmic_hardware::Skipping::None;
         let mut first = 0;
-        for (r, readout) in encoded.readouts.iter().enumerate() {
+        for readout in &encoded.readouts {
             let wide = width(encoded, readout, n);
-            let columns: Vec<usize> = if wide == 1 {
-                vec![0]
-            } else {
-                outputs
-                    .iter()
-                    .filter(|j| block.outputs.contains(j))
-                    .map(|j| j - block.outputs.start)
-                    .collect()
-            };
-            // the encodings' gains differ by fragment and output at most in sign
-            let gains: (f64, f64) = (0..range.len())
-                .flat_map(|f| (0..n).map(move |c| (f, c)))
-                .map(|(f, c)| readout.gain.at(f, c) as f64)
-                .fold((0.0, 0.0), |(square, sum), g| (square + g * g, sum + g));
-            for (s, slice) in at.layer.slices.iter().enumerate() {
-                let kind = r * self.slices + s;
-                let share = 1.0 / at.plan.n as f64 / at.plan.groups as f64;
-                self.gain_square[kind] += gains.0 * (slice.gain as f64).powi(2) * share;
-                self.gain_sum[kind] += gains.1 * slice.gain as f64 * share;
-                for f in &at.plan.fragments[range.clone()] {
-                    for x in vectors {
-                        let x = &x[f.clone()];
-                        self.all[kind] += 1.0;
-                        let reaches = !skips || x.iter().any(|&x| reaches(slice, x));
-                        self.issued[kind] += f64::from(u8::from(reaches));
-                        if x.iter().all(|&x| slice.digit(x) == 0) {
-                            continue;
-                        }
-                        self.driven[kind] += 1.0;
-                        let mut sums = vec![[0f32; 3]; columns.len()];
-                        for (i, &x) in x.iter().enumerate() {
-                            let digit = slice.digit(x);
-                            if digit == 0 {
+            for (set, run) in at.layer.sharing.runs(b, first..first + wide) {
+                let own = run.start - first..run.end - first;
+                let columns: Vec<usize> = if wide == 1 {
+                    vec![0]
+                } else {
+                    outputs
+                        .iter()
+                        .filter(|j| block.outputs.contains(j))
+                        .map(|j| j - block.outputs.start)
+                        .filter(|c| own.contains(c))
+                        .collect()
+                };
+                // the encodings' gains differ by fragment and output at most in sign
+                let served = if wide == 1 { 0..n } else { own };
+                let gains: (f64, f64) = (0..range.len())
+                    .flat_map(|f| served.clone().map(move |c| (f, c)))
+                    .map(|(f, c)| readout.gain.at(f, c) as f64)
+                    .fold((0.0, 0.0), |(square, sum), g| (square + g * g, sum + g));
+                for (s, slice) in at.layer.slices.iter().enumerate() {
+                    let kind = set * self.slices + s;
+                    let share = 1.0 / at.plan.n as f64 / at.plan.groups as f64;
+                    self.gain_square[kind] += gains.0 * (slice.gain as f64).powi(2) * share;
+                    self.gain_sum[kind] += gains.1 * slice.gain as f64 * share;
+                    for f in &at.plan.fragments[range.clone()] {
+                        for x in vectors {
+                            let x = &x[f.clone()];
+                            self.all[kind] += 1.0;
+                            let reaches = !skips || x.iter().any(|&x| reaches(slice, x));
+                            self.issued[kind] += f64::from(u8::from(reaches));
+                            if x.iter().all(|&x| slice.digit(x) == 0) {
                                 continue;
                             }
-                            let row = f.start + i - block.rows.start;
-                            let levels = seen.row(row);
-                            for (sum, &c) in sums.iter_mut().zip(&columns) {
-                                sum[0] += digit as f32 * levels[first + c] as f32;
-                            }
-                            let square = f64::from(digit).powi(2);
-                            for &(plane, _) in &readout.terms {
-                                let plane = &encoded.planes[plane];
+                            self.driven[kind] += 1.0;
+                            let mut sums = vec![[0f32; 3]; columns.len()];
+                            for (i, &x) in x.iter().enumerate() {
+                                let digit = slice.digit(x);
+                                if digit == 0 {
+                                    continue;
+                                }
+                                let row = f.start + i - block.rows.start;
+                                let levels = seen.row(row);
                                 for (sum, &c) in sums.iter_mut().zip(&columns) {
-                                    let level = plane[(row, if plane.cols() == 1 { 0 } else { c })];
-                                    self.digits[kind][usize::from(level)] += square;
-                                    sum[1] += square as f32;
-                                    sum[2] += (square * f64::from(level).powi(2)) as f32;
+                                    sum[0] += digit as f32 * levels[first + c] as f32;
+                                }
+                                let square = f64::from(digit).powi(2);
+                                for &(plane, _) in &readout.terms {
+                                    let plane = &encoded.planes[plane];
+                                    for (sum, &c) in sums.iter_mut().zip(&columns) {
+                                        let level = plane[(row, if plane.cols() == 1 { 0 } else { c })];
+                                        self.digits[kind][usize::from(level)] += square;
+                                        sum[1] += square as f32;
+                                        sum[2] += (square * f64::from(level).powi(2)) as f32;
+                                    }
                                 }
                             }
+                            self.conversions[kind] += columns.len() as f64;
+                            self.sums[kind].extend(sums);
                         }
-                        self.conversions[kind] += columns.len() as f64;
-                        self.sums[kind].extend(sums);
                     }
                 }
             }
@@ -571,6 +642,7 @@ impl Reads {
 
     fn finish(self) -> Vec<ConversionStatistics> {
         let kinds = self.sums.len();
+        let most = (ALL_BINS / kinds.max(1)).clamp(FEWEST_BINS, BINS);
         (0..kinds)
             .map(|kind| {
                 let sums = &self.sums[kind];
@@ -579,9 +651,9 @@ impl Reads {
                 // integers have a bin each while there are few
                 let span = f64::from(high - low);
                 let bin = if sums.iter().all(|s| s[0].fract() == 0.0) {
-                    (span / (BINS - 1) as f64).ceil().max(1.0)
+                    (span / (most - 1) as f64).ceil().max(1.0)
                 } else {
-                    (span / (BINS - 1) as f64).max(1e-9)
+                    (span / (most - 1) as f64).max(1e-9)
                 };
                 let bins = (span / bin).round() as usize + 1;
                 let mut histogram = vec![Bin::default(); bins];
@@ -600,7 +672,8 @@ impl Reads {
                 let conversions = self.conversions[kind].max(1.0);
                 let all = self.all[kind].max(1.0);
                 ConversionStatistics {
-                    readout: kind / self.slices,
+                    readout: self.readouts[kind / self.slices],
+                    set: kind / self.slices,
                     gain_square: self.gain_square[kind],
                     gain_sum: self.gain_sum[kind],
                     digits: self.digits[kind].iter().map(|d| d / conversions).collect(),

@@ -1,7 +1,7 @@
 //! What of a machine the closed form of [`crate::predict`] leaves out, so that no prediction is taken for more than
 //! it is.
 
-use ohmic_hardware::{Hardware, RangePer, Remap};
+use ohmic_hardware::{Hardware, Remap};
 
 /// A part of a machine that a prediction does not cover.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,11 +29,6 @@ pub fn uncovered(hardware: &Hardware) -> Vec<Uncovered> {
         (hardware.wires().wires().is_some(), "wires", "resistance of lines, drivers and sense inputs"),
         (hardware.dac().drive_levels().is_some(), "dac", "voltages that are not equally spaced"),
         (adc.imperfection().is_some(), "adc", "converters that differ from uniform ones"),
-        (
-            adc.range_per() == RangePer::Crossbar,
-            "adc",
-            "ranges of single crossbars: those of the first are taken for all",
-        ),
         (hardware.compensation().is_some(), "compensation", "correction of the answers"),
     ];
     parts.into_iter().filter(|p| p.0).map(|(_, section, what)| Uncovered { section, what }).collect()
@@ -69,7 +64,7 @@ mod tests {
             ),
             (wires, &["wires"]),
             ("[adc]\ninl_bow_lsb = 0.5", &["adc"]),
-            ("[adc]\nrange_per = \"crossbar\"", &["adc"]),
+            ("[adc]\nrange_per = \"crossbar\"", &[]),
         ];
         for (besides, expected) in cases {
             assert_eq!(sections(besides), expected, "{besides}");

@@ -30,7 +30,9 @@ pub(crate) fn read_stack(
             for (i, c) in readout.columns.clone().enumerate() {
                 let total = folded[c] * i64::from(bottom.worth[c]);
                 match &readout.shared_gain {
-                    None => *answer.at(bottom.outputs.start + i, v) += total as f64 * step,
+                    None => {
+                        *answer.at(bottom.outputs.start + readout.first_output + i, v) += total as f64 * step
+                    }
                     Some(gains) => {
                         for (output, &gain) in bottom.outputs.clone().zip(gains.row(i)) {
                             *answer.at(output, v) += (gain * total) as f64 * step;

@@ -5,7 +5,7 @@
 //! rightness; and the test below changes every key of every section and part that is documented, and
 //! demands that the stage's value stays the same to the bit where its key does.
 
-use ohmic_hardware::Hardware;
+use ohmic_hardware::{Hardware, RangePer};
 use ohmic_network::LayerId;
 use toml::{Table, Value};
 
@@ -64,14 +64,14 @@ impl StageKeys {
             // nominal cells have a law too, and cells a matrix for each voltage that inputs are driven with
             let of = |unread: &[&[&str]]| {
                 let rest = resolved.without(unread);
-                format!("{same_integers}\n{:?}\n{rest}", hardware.adc().range_per())
+                format!("{same_integers}\n{}\n{rest}", sharing(hardware))
             };
             let (all, fresh) = (of(&[BEHIND]), of(&[BEHIND, FRESH]));
             return Self { encoding, calibration: all.clone(), cells: all, fresh, weights: weights.to_vec() };
         }
         Self {
             encoding,
-            calibration: format!("{same_integers}\n{window:?}\n{:?}\n{nominal}", hardware.adc().range_per()),
+            calibration: format!("{same_integers}\n{window:?}\n{}\n{nominal}", sharing(hardware)),
             fresh: resolved.without(&[BEHIND, INPUTS, FRESH]),
             cells: resolved.without(&[BEHIND, INPUTS]),
             weights: weights.to_vec(),
@@ -91,6 +91,16 @@ impl StageKeys {
             Age::Fresh => (" fresh", &self.fresh),
         };
         format!("layer {} weights {weights} seed {seed} chip {trial}{age}\n{machine}", id.0)
+    }
+}
+
+/// Which converters share a range: all that calibration knows of what stands behind the cells.
+fn sharing(hardware: &Hardware) -> String {
+    let (per, hierarchy) = (hardware.adc().range_per(), hardware.hierarchy());
+    match per {
+        RangePer::Layer | RangePer::Crossbar => format!("{per:?}"),
+        RangePer::Tile => format!("{per:?} {}", hierarchy.crossbars_per_macro * hierarchy.macros_per_tile),
+        RangePer::ColumnGroup => format!("{per:?} {}", hardware.crossbar().adcs),
     }
 }
 

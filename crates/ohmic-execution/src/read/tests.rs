@@ -3,10 +3,11 @@
 use super::*;
 use crate::design::{EncodedLayer, LayerDesign};
 use crate::fix::{Arithmetic, Periphery, Seen, exact_program, program};
+use crate::sharing::{RangePlace, Sharing};
 use crate::stairs::{LayerStairs, LineNoise, Voltages};
 use ohmic_hardware::dac::Skipping;
 use ohmic_hardware::dac::{InputSlice, Part};
-use ohmic_hardware::{Encoded, Gain, Readout, Sign};
+use ohmic_hardware::{Encoded, Gain, RangePer, Readout, Sign};
 use ohmic_mapping::{Block, BlockId, LayerPlan};
 use ohmic_network::quantization::QuantizedMvm;
 use ohmic_network::{Gather, LayerId};
@@ -28,6 +29,7 @@ struct Case {
     spread: f64,
     converter: bool,
     stairs: bool,
+    ranges: RangePer,
 }
 
 fn draw(purpose: u32, i: usize, range: i64) -> i64 {
@@ -126,6 +128,18 @@ fn build(case: &Case) -> (LayerDesign, LayerPlan, Vec<Seen>) {
         blocks,
         cells: 0,
     };
+    let sharing = match case.ranges {
+        RangePer::ColumnGroup => {
+            Sharing::new(&plan, &encoded, |block, line| RangePlace::Converter { block, converter: line / 3 })
+        }
+        _ => Sharing::of_layer(&plan, &encoded),
+    };
+    // sets of one readout differ in their steps
+    let of = |(i, set): (usize, &crate::sharing::Set)| {
+        let finer = 1.0 + 0.25 * (i % 3) as f32 * f32::from(u8::from(case.ranges == RangePer::ColumnGroup));
+        grids[set.readout].map(|g: Uniform| Uniform { step: g.step * finer, ..g })
+    };
+    let grids = sharing.sets.iter().enumerate().map(of).collect();
     (
         LayerDesign::new(
             Arc::new(EncodedLayer {
@@ -135,7 +149,8 @@ fn build(case: &Case) -> (LayerDesign, LayerPlan, Vec<Seen>) {
                 exact,
                 squares,
             }),
-            vec![grids],
+            Arc::new(sharing),
+            grids,
         ),
         plan,
         seen,
@@ -148,9 +163,11 @@ fn staircases(design: &LayerDesign, plan: &LayerPlan) -> LayerStairs {
     let mut of = Vec::new();
     for (b, block) in plan.blocks.iter().enumerate() {
         let mut columns = Vec::new();
-        for (r, grid) in design.grids_of(b).iter().enumerate() {
-            let grid = grid.expect("a converter");
+        for r in 0..4 {
+            let of_column: Vec<Uniform> = design.column_grids(b).flatten().collect();
+            let first = r * block.outputs.len();
             for converter in 0..3 {
+                let grid = of_column[first];
                 let number = (tables.len() + converter) * 1000;
                 let codes = grid.code_min..grid.code_max;
                 let mut thresholds: Vec<f32> = codes
@@ -231,6 +248,7 @@ fn kernels_equal_the_plain_form() {
                             spread,
                             converter,
                             stairs,
+                            ranges: if number % 3 == 0 { RangePer::ColumnGroup } else { RangePer::Layer },
                         };
                         let (design, plan, seen) = build(&case);
                         let range = i64::from(case.high - case.low + 1);
@@ -308,6 +326,7 @@ fn voltages_take_the_place_of_digits() {
         spread: 0.0,
         converter: true,
         stairs: true,
+        ranges: RangePer::Layer,
     };
     let (design, plan, seen) = build(&case);
     let x: Vec<i32> = (0..37 * case.k).map(|i| (draw(5, i, 127) - 63) as i32).collect();

@@ -53,8 +53,12 @@ pub enum RangePer {
     /// Those of one readout of a layer.
     #[default]
     Layer,
+    /// Those of one readout of a layer in one tile.
+    Tile,
     /// Those of one readout of one block: of a layer on one crossbar.
     Crossbar,
+    /// Those of one readout that take turns at one converter of one crossbar (`crossbar.adcs`).
+    ColumnGroup,
 }
 
 /// The converter at the foot of the bit lines.

@@ -29,7 +29,12 @@ pub(super) const RANGE_PER: KeyDoc = KeyDoc::choice(
     "range_per",
     &[
         ("layer", "one range for each readout of a layer"),
+        ("tile", "one for each readout of a layer in each tile"),
         ("crossbar", "one for each readout of each of its blocks, a block being its part on one crossbar"),
+        (
+            "column_group",
+            "the same for each converter: for columns that take turns at one, see `crossbar.adcs`",
+        ),
     ],
     "set of converters that share a calibrated range",
 )
@@ -170,7 +175,9 @@ impl<D: Decisions> Converter<D> {
             bits,
             range,
             range_per: match s.choice_if(&RANGE_PER)? {
+                Some("tile") => RangePer::Tile,
                 Some("crossbar") => RangePer::Crossbar,
+                Some("column_group") => RangePer::ColumnGroup,
                 _ => RangePer::Layer,
             },
             sigma_lsb: number(&SIGMA_LSB)? as f32,

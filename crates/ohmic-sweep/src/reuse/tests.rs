@@ -244,3 +244,25 @@ fn what_differs_only_behind_the_cells_shares_them() {
     assert_eq!(same(&with("conditions", "elapsed", later)), [true, true, false, true]);
     assert_eq!(same(&with("compensation", "images", Value::Integer(9))), [true, true, true, true]);
 }
+
+/// With a range for each converter calibration knows how many there are; else it does not.
+#[test]
+fn column_groups_know_the_floorplan() {
+    let key = |per: &str, adcs: i64, bits: i64| {
+        let mut table = base();
+        for (path, key, value) in [
+            ("adc", "range_per", Value::String(per.to_owned())),
+            ("adc", "bits", Value::Integer(bits)),
+            ("crossbar", "adcs", Value::Integer(adcs)),
+        ] {
+            section(&mut table, path).insert(key.to_owned(), value);
+        }
+        stages(&table).map(|stages| (stages[1].1.clone(), stages[1].2.clone())).expect("a machine")
+    };
+    let (key4, value4) = key("column_group", 4, 8);
+    let (key8, value8) = key("column_group", 8, 8);
+    assert_ne!(key4, key8);
+    assert_ne!(value4, value8);
+    assert_eq!(key("column_group", 8, 7), (key8, value8));
+    assert_eq!(key("layer", 4, 8), key("layer", 8, 8));
+}

@@ -1,24 +1,24 @@
 //! The sums that converters met, as figures and as a table: what `ohmic run --histograms` adds.
 
 use anyhow::Result;
-use ohmic_execution::SumHistogram;
+use ohmic_execution::{RangePlace, SumHistogram};
 use ohmic_report::{Figure, Histogram, png, svg};
 use ohmic_results::write_atomically;
 use std::path::Path;
 
 /// Writes `figures/sums_<layer>.svg` and `.png`, and `histograms.csv` with every bin that is not empty.
 pub(super) fn write(out: &Path, all: &[SumHistogram]) -> Result<String> {
-    let mut rows = String::from("layer,block,readout,low,high,count,range_low,range_high\n");
+    let mut rows = String::from("layer,place,readout,low,high,count,range_low,range_high\n");
     let mut layers: Vec<(String, Vec<Histogram>)> = Vec::new();
     for h in all {
-        let block = h.block.map_or(String::new(), |b| b.to_string());
+        let place = h.place;
         let (low, high) = h.range.map_or((f64::NEG_INFINITY, f64::INFINITY), |r| (r.low, r.high));
         let width = (h.bounds.high - h.bounds.low) / h.counts.len() as f64;
         for (bin, count) in h.counts.iter().enumerate().filter(|(_, count)| **count > 0) {
             let from = h.bounds.low + bin as f64 * width;
             let to = from + width;
             rows.push_str(&format!(
-                "\"{}\",{block},{},{from},{to},{count},{low},{high}\n",
+                "\"{}\",{place},{},{from},{to},{count},{low},{high}\n",
                 h.layer.replace('"', "\"\""),
                 h.readout
             ));
@@ -43,9 +43,11 @@ fn panel(h: &SumHistogram) -> Histogram {
     let (below, above) = h.tails();
     // without a converter nothing is outside
     let range = h.range.map_or((h.bounds.low, h.bounds.high), |r| (r.low, r.high));
-    let block = h.block.map_or(String::new(), |b| format!("block {b}, "));
     Histogram {
-        title: format!("{block}readout {}", h.readout),
+        title: match h.place {
+            RangePlace::Layer => format!("readout {}", h.readout),
+            place => format!("{place}, readout {}", h.readout),
+        },
         low: h.bounds.low,
         high: h.bounds.high,
         counts: h.counts.clone(),
