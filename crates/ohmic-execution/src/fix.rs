@@ -97,7 +97,7 @@ pub(crate) fn program(
     let narrow = narrow_fraction(design, plan, seen, driven);
     let fraction_bits = narrow.unwrap_or_else(|| wide_fraction(seen));
     let digit_bits = if driven.is_some() { Voltages::FRACTION_BITS as i32 } else { 0 };
-    let scale = (-f64::from(fraction_bits + digit_bits)).exp2() as f32;
+    let scale = libm::exp2(-f64::from(fraction_bits + digit_bits)) as f32;
     let mut fixed: Vec<Fixed> = plan
         .blocks
         .par_iter()
@@ -447,7 +447,7 @@ fn fix(
             if only.is_none() || only == local[row] { m[(row, column)] } else { 0.0 }
         })
     };
-    let scale = f64::from(fraction_bits).exp2();
+    let scale = libm::exp2(f64::from(fraction_bits));
     let variance = if seen.variance.as_slice().is_empty() { Mat::default() } else { pick(&seen.variance) };
     let cells = pick(&seen.levels).map(|v| (v * scale).round() as i32);
     Fixed { cells, variance, readouts, grids, gains, worth, sigma, stairs, fragments }
@@ -515,14 +515,14 @@ fn narrow_fraction(
         let fragments = plan.blocks.iter().map(|b| plan.fragments_of(b).len()).max().unwrap_or(1);
         by_sum / (gains * fragments as f64)
     };
-    let fraction = by_cell.min(by_total).log2().floor().min(14.0);
-    (largest * fraction.exp2() >= 2047.0).then_some(fraction as i32)
+    let fraction = libm::log2(by_cell.min(by_total)).floor().min(14.0);
+    (largest * libm::exp2(fraction) >= 2047.0).then_some(fraction as i32)
 }
 
 /// Fraction bits for 32-bit cells: 24 bits for the largest level.
 fn wide_fraction(seen: &[Seen]) -> i32 {
     let largest = largest(seen);
-    if largest == 0.0 { 0 } else { ((f64::from(1 << 24) / largest).log2().floor() as i32).clamp(0, 16) }
+    if largest == 0.0 { 0 } else { (libm::log2(f64::from(1 << 24) / largest).floor() as i32).clamp(0, 16) }
 }
 
 /// The layer as exact integer products: one block a group, inputs in one slice of up to 15 bits or in

@@ -195,14 +195,14 @@ impl LayerProgram {
 
     /// Levels per unit of the sums.
     pub(crate) fn scale(&self) -> f32 {
-        (-f64::from(self.fraction_bits)).exp2() as f32
+        libm::exp2(-f64::from(self.fraction_bits)) as f32
     }
 
     /// What one code of a range is worth, in levels.
     pub(crate) fn step(&self, range: usize) -> f64 {
         let behind = self.stairs.as_ref().map_or(0, |s| s.fraction_bits);
-        let whole = |q: Uniform| f64::from(q.step) * (-f64::from(behind)).exp2();
-        self.ranges[range].map_or((-f64::from(self.fraction_bits)).exp2(), whole)
+        let whole = |q: Uniform| f64::from(q.step) * libm::exp2(-f64::from(behind));
+        self.ranges[range].map_or(libm::exp2(-f64::from(self.fraction_bits)), whole)
     }
 
     /// Whether the machine issues the read of a slice of a fragment with these inputs.

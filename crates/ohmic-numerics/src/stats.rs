@@ -76,7 +76,7 @@ pub fn quantile(values: &[f64], q: f64) -> f64 {
 
 /// Signal-to-noise ratio in dB: `10 log10(signal power / error power)`; infinite without error.
 pub fn snr_db(signal_power: f64, error_power: f64) -> f64 {
-    10.0 * (signal_power / error_power).log10()
+    10.0 * libm::log10(signal_power / error_power)
 }
 
 /// Effective number of bits of a full-scale sine at this ratio: `(SNR - 1.76) / 6.02`.
