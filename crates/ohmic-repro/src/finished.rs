@@ -11,6 +11,8 @@ use std::path::{Path, PathBuf};
 pub struct Finished {
     /// The folder.
     pub folder: PathBuf,
+    /// File of the machine that ran, preset and settings merged in.
+    pub file: PathBuf,
     /// The machine that ran.
     pub hardware: Hardware,
     /// Its file, preset and settings merged in.
@@ -55,12 +57,23 @@ impl Finished {
                 column.push(value.clone());
             }
         }
-        Ok(Self { folder: folder.to_owned(), hardware, resolved, columns, values })
+        Ok(Self { folder: folder.to_owned(), file, hardware, resolved, columns, values })
     }
 
     /// Name and unit of the result columns.
     pub fn columns(&self) -> &[(String, String)] {
         &self.columns
+    }
+
+    /// The text of a column, if all chip instances have the same.
+    pub fn text(&self, column: &str) -> Option<&str> {
+        let at = self.columns.iter().position(|c| c.0 == column)?;
+        self.values[at].first()?.text()
+    }
+
+    /// Chip instances.
+    pub fn trials(&self) -> usize {
+        self.values.first().map_or(0, Vec::len)
     }
 
     /// The mean of a column over chip instances, if it holds numbers.

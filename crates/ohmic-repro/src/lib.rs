@@ -19,7 +19,7 @@ mod judge;
 mod unfold;
 
 pub use compare::{Compared, Equal, compare};
-pub use difference::{Difference, NumberMoved, Setting, difference};
+pub use difference::{Alone, Difference, NumberMoved, Setting, difference, one_by_one};
 pub use error::Error;
 pub use evaluate::{Data, Evaluator, Ran, Skipped};
 pub use expected::{Assumption, Expected, Figure, Of, Published, Tag, Value};

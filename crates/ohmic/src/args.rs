@@ -150,6 +150,11 @@ pub(crate) struct DiffArgs {
     /// Points of sweeps that are compared, like 3,7
     #[arg(long, value_name = "I,J", value_delimiter = ',', num_args = 1..=2)]
     pub(crate) point: Vec<usize>,
+    /// Run the first machine's data again with each setting alone, instead of assuming its activity
+    #[arg(long)]
+    pub(crate) rerun: bool,
+    #[command(flatten)]
+    pub(crate) memory: MemoryArgs,
 }
 
 #[derive(Debug, Args)]

@@ -42,7 +42,7 @@ pub(crate) fn run(args: &CostArgs, common: Common) -> Result<Answer> {
         events(&costing)
     );
     if let Some(out) = &args.out {
-        text.push_str(&write(out, &case, &simulation, std::slice::from_ref(&measured.record))?);
+        text.push_str(&write(out, &case, &point, &simulation, std::slice::from_ref(&measured.record))?);
     }
     Ok(Answer::done(text, to_json(&costing, "run")))
 }

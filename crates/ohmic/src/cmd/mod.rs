@@ -60,7 +60,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<Answer> {
         Command::Train(args) => train::run(&args, common),
         Command::Map(args) => map::run(&args),
         Command::Compare(args) => compare::run(&args, common),
-        Command::Diff(args) => diff::run(&args),
+        Command::Diff(args) => diff::run(&args, common),
         Command::Cost(args) => cost::run(&args, common),
         Command::Report(args) => report::run(&args),
         Command::Repro(args) => repro::run(&args, common),

@@ -49,7 +49,7 @@ pub(crate) fn run(args: &RunArgs, common: Common) -> Result<Answer> {
     }
     let records: Vec<Record> = all.iter().map(|m| m.record.clone()).collect();
     if let Some(out) = &args.out {
-        text.push_str(&write(out, &case, &simulation, &records)?);
+        text.push_str(&write(out, &case, &point, &simulation, &records)?);
         if args.histograms {
             let all = simulation.histograms(&case, common.threads)?;
             text.push_str(&histograms::write(out, &all)?);
@@ -197,15 +197,27 @@ pub(crate) fn refuse_results(out: &Path) -> Result<()> {
 }
 
 /// Writes the records, as of a sweep of one point.
-pub(crate) fn write(out: &Path, case: &Case, simulation: &Simulation, records: &[Record]) -> Result<String> {
-    let mut columns = vec![ohmic_results::Column::new("trial", "", "chip instance, from 0")];
+pub(crate) fn write(
+    out: &Path,
+    case: &Case,
+    point: &Point,
+    simulation: &Simulation,
+    records: &[Record],
+) -> Result<String> {
+    const LABELS: [&str; 5] = ["hardware", "network", "data", "trial", "seed"];
+    let labels = ohmic_sweep::label_columns().into_iter().filter(|c| LABELS.contains(&c.name.as_str()));
+    let mut columns: Vec<_> = labels.collect();
     columns.extend(simulation.columns(&[case]));
     let rows: Vec<Record> = records
         .iter()
         .enumerate()
         .map(|(trial, record)| {
             let mut row = Record::new();
+            row.set("hardware", point.hardware.as_str());
+            row.set("network", point.network.as_str());
+            row.set("data", point.data.as_str());
             row.set("trial", Value::Int(trial as i64));
+            row.set("seed", point.seed);
             record.iter().for_each(|(name, value)| row.set(name, value.clone()));
             row
         })
