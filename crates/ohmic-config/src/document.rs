@@ -195,6 +195,13 @@ impl Document {
         })
     }
 
+    /// Keeps those keys of the table at a dotted path that `keep` says; nothing if there is no table.
+    pub fn retain(&mut self, path: &str, keep: impl Fn(&str) -> bool) {
+        if let Some(Node { value: Value::Table(entries), .. }) = self.get_mut(path) {
+            entries.retain(|(key, _)| keep(&key.name));
+        }
+    }
+
     /// Takes a key of the outermost table away.
     pub fn remove(&mut self, key: &str) -> Option<Node> {
         let Value::Table(entries) = &mut self.root.value else { return None };

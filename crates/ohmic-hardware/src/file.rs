@@ -123,6 +123,9 @@ fn from_document(
     };
     for (path, value) in sets {
         merged.set(path, value, ALTERNATIVES)?;
+        if let Some(section) = path.strip_suffix(".kind") {
+            keep_known(&mut merged, section, value, sets);
+        }
     }
     merged.remove("extends");
     // from here on the document says everything itself: results are reproduced from it and known by it
@@ -133,6 +136,18 @@ fn from_document(
         }
     }
     checked(&merged)
+}
+
+/// Another kind of part keeps the keys that it knows; those of the kind before it mean nothing to it. What was set
+/// beside it stays, to be refused if it is unknown.
+fn keep_known(document: &mut Document, section: &str, kind: &toml::Value, sets: &[(String, toml::Value)]) {
+    let family = section.split('.').next().unwrap_or(section);
+    let sections = documentation::sections();
+    let members = sections.iter().filter(|s| s.path == family).flat_map(|s| &s.members);
+    let Some(member) = members.into_iter().find(|m| kind.as_str() == Some(m.name)) else { return };
+    let is_set = |key: &str| sets.iter().any(|(path, _)| *path == format!("{section}.{key}"));
+    let is_known = |key: &str| key == "kind" || member.keys.iter().any(|k| k.key == key);
+    document.retain(section, |key| is_known(key) || is_set(key));
 }
 
 fn checked(document: &Document) -> Result<Hardware, Error> {

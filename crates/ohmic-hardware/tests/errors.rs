@@ -254,3 +254,24 @@ fn presets_are_changed_by_what_differs() {
     assert!(!e.contains('\n'), "{e}");
     assert_eq!(Hardware::load("generic_reram", &sets[..1]).unwrap().adc().bits(), 8);
 }
+
+/// Another kind keeps the keys that it knows and drops the others; a key that is set beside it is never dropped.
+#[test]
+fn another_kind_keeps_what_it_knows() {
+    let sets = |pairs: &[(&str, &str)]| -> Vec<(String, toml::Value)> {
+        pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).into())).collect()
+    };
+    let hw = Hardware::load("generic_reram", &sets(&[("device.kind", "ideal")])).unwrap();
+    assert!(hw.resolved().contains("kind = \"ideal\"") && !hw.resolved().contains("sigma_ln"));
+    let before = Hardware::preset("generic_reram").unwrap();
+    assert_eq!(hw.device().window(), before.device().window());
+    for order in [
+        [("device.kind", "ideal"), ("device.sigma", "1 uS")],
+        [("device.sigma", "1 uS"), ("device.kind", "ideal")],
+    ] {
+        let said = Hardware::load("generic_reram", &sets(&order)).unwrap_err().to_string();
+        assert!(said.contains("unknown key `device.sigma`"), "{said}");
+    }
+    let said = Hardware::load("generic_reram", &sets(&[("device.kind", "ideel")])).unwrap_err().to_string();
+    assert!(said.contains("ideal"), "{said}");
+}
