@@ -286,11 +286,13 @@ impl<'a> Chip<'a> {
         self.design.hardware.faults().is_none() && self.layers.iter().flatten().all(|l| l.quiet)
     }
 
-    /// What writing the chip took: crossbars are written at the same time.
+    /// What writing the chip took: crossbars are written at the same time. One copy of each layer is simulated, and every
+    /// other takes as much.
     pub fn writing(&self) -> ChipWriting {
         let mut all = ChipWriting::default();
-        for layer in self.layers.iter().flatten() {
-            all.written.merge(&layer.writing.written);
+        for (layer, plan) in self.layers.iter().zip(&self.design.plan.layers) {
+            let (Some(layer), Some(plan)) = (layer, plan) else { continue };
+            all.written.merge(&layer.writing.written.times(plan.copies as u64));
             all.steps = all.steps.max(layer.writing.steps);
         }
         all

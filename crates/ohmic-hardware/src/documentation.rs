@@ -66,6 +66,7 @@ pub fn sections() -> Vec<SectionDoc> {
         plain("crossbar", keys::CROSSBAR_SECTION.meaning, keys::CROSSBAR),
         plain("hierarchy", keys::HIERARCHY_SECTION.meaning, keys::HIERARCHY),
         plain("activity", keys::ACTIVITY_SECTION.meaning, keys::ACTIVITY),
+        plain("schedule", keys::SCHEDULE_SECTION.meaning, keys::SCHEDULE),
         family(keys::COMPONENT, members(component::KINDS)),
     ]
 }

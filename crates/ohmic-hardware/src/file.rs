@@ -8,10 +8,10 @@ use crate::dac::InputSign;
 use crate::device::Surroundings;
 use crate::documentation;
 use crate::hardware::Hardware;
-use crate::keys::{self, ACTIVITY, CONDITIONS, CROSSBAR, HIERARCHY, PRECISION, REDUNDANCY, ROOT};
+use crate::keys::{self, ACTIVITY, CONDITIONS, CROSSBAR, HIERARCHY, PRECISION, REDUNDANCY, ROOT, SCHEDULE};
 use crate::spec::{
-    AssumedActivity, Conditions, CrossbarSpec, DummyColumn, Hierarchy, InputRange, Precision, Redundancy,
-    Remap, WeightScale,
+    AssumedActivity, Bus, Conditions, CrossbarSpec, DummyColumn, Duplicate, Hierarchy, InputRange, Overflow,
+    Precision, Redundancy, Remap, Schedule, Start, WeightScale,
 };
 use crate::{
     Adc, Dac, Error, WeightEncoding, adc, compensation, dac, device, encoding, fault, presets, rtn,
@@ -225,6 +225,10 @@ fn checked(document: &Document) -> Result<Hardware, Error> {
             true => activity(&root.section(&keys::ACTIVITY_SECTION, ACTIVITY)?)?,
             false => AssumedActivity::default(),
         },
+        schedule: match root.has(&keys::SCHEDULE_SECTION) {
+            true => schedule(&root.section(&keys::SCHEDULE_SECTION, SCHEDULE)?)?,
+            false => Schedule::default(),
+        },
         components: vec![],
     };
     check_widths(&places, &hardware)?;
@@ -371,6 +375,45 @@ fn activity(s: &Section<'_>) -> Result<AssumedActivity, Error> {
         ones: s.number_if(&keys::ONES)?.unwrap_or(usual.ones),
         levels: s.number_if(&keys::LEVELS)?.unwrap_or(usual.levels),
         issued: s.number_if(&keys::ISSUED)?.unwrap_or(usual.issued),
+        pulses: s.number_if(&keys::PULSES)?,
+    })
+}
+
+fn schedule(s: &Section<'_>) -> Result<Schedule, Error> {
+    let stages = |key| s.integer_if(key).map(|n| n.unwrap_or(0) as usize);
+    let (stages_before, stages_after) = (stages(&keys::STAGES_BEFORE)?, stages(&keys::STAGES_AFTER)?);
+    Ok(Schedule {
+        start: match s.choice_if(&keys::START)? {
+            Some("rows") => Start::Rows,
+            _ => Start::Whole,
+        },
+        // asked for in the words of a missing key where there are stages
+        cycle_s: match stages_before + stages_after {
+            0 => s.quantity_if(&keys::CYCLE)?.unwrap_or(0.0),
+            _ => s.quantity(&keys::CYCLE)?,
+        },
+        stages_before,
+        stages_after,
+        overflow: match s.choice_if(&keys::OVERFLOW)? {
+            Some("reload") => Overflow::Reload { images: s.integer(&keys::IMAGES_PER_LOAD)? as usize },
+            _ => {
+                s.integer_if(&keys::IMAGES_PER_LOAD)?;
+                Overflow::Chips
+            }
+        },
+        bus: match s.choice_if(&keys::BUS)? {
+            Some("limits") => Bus::Limits,
+            _ => Bus::Free,
+        },
+        duplicate: match s.choice_if(&keys::DUPLICATE)? {
+            Some("equal") => Duplicate::Equal,
+            Some("balanced") => Duplicate::Balanced,
+            _ => Duplicate::None,
+        },
+        crossbars: match s.has(&keys::BUDGET) {
+            true => s.integer_or_word(&keys::BUDGET)?.map(|n| n as usize),
+            false => None,
+        },
     })
 }
 

@@ -9,7 +9,7 @@ use crate::device::{DeviceModel, Held, Patch};
 use crate::encoding::WeightEncoding;
 use crate::fault::FaultModel;
 use crate::rtn::TelegraphModel;
-use crate::spec::{AssumedActivity, Conditions, CrossbarSpec, Hierarchy, Precision, Redundancy};
+use crate::spec::{AssumedActivity, Conditions, CrossbarSpec, Hierarchy, Precision, Redundancy, Schedule};
 use crate::variation::VariationModel;
 use crate::wires::WireModel;
 use crate::write::WriteModel;
@@ -35,6 +35,7 @@ pub struct Hardware {
     pub(crate) crossbar: CrossbarSpec,
     pub(crate) hierarchy: Hierarchy,
     pub(crate) activity: AssumedActivity,
+    pub(crate) schedule: Schedule,
     pub(crate) components: Vec<Component>,
 }
 
@@ -150,6 +151,11 @@ impl Hardware {
     /// What is assumed of data that nobody ran.
     pub fn activity(&self) -> &AssumedActivity {
         &self.activity
+    }
+
+    /// How the work of a network is spread over crossbars and time.
+    pub fn schedule(&self) -> &Schedule {
+        &self.schedule
     }
 
     /// Everything that has a price, in the order of the file.

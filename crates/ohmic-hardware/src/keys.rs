@@ -47,6 +47,10 @@ pub(crate) const ACTIVITY_SECTION: KeyDoc = KeyDoc::table(
 )
 .optional("random bits, levels spread evenly, nothing skipped");
 
+pub(crate) const SCHEDULE_SECTION: KeyDoc =
+    KeyDoc::table("schedule", "how the work of a network is spread over crossbars and time")
+        .optional("every layer once, one layer after the other");
+
 pub(crate) const ROOT: &[KeyDoc] = &[
     NAME,
     SUMMARY,
@@ -67,6 +71,7 @@ pub(crate) const ROOT: &[KeyDoc] = &[
     CROSSBAR_SECTION,
     HIERARCHY_SECTION,
     ACTIVITY_SECTION,
+    SCHEDULE_SECTION,
     COMPONENT,
 ];
 
@@ -209,4 +214,93 @@ pub(crate) const ISSUED: KeyDoc =
         .at_most(1.0)
         .optional("1: nothing is skipped");
 
-pub(crate) const ACTIVITY: &[KeyDoc] = &[ONES, LEVELS, ISSUED];
+pub(crate) const PULSES: KeyDoc =
+    KeyDoc::number("pulses", "write pulses of a cell of a network that nobody programs, the mean")
+        .at_least(1.0)
+        .at_most(1e6)
+        .optional("1 where cells are never looked at; where they are, nothing is assumed");
+
+pub(crate) const ACTIVITY: &[KeyDoc] = &[ONES, LEVELS, ISSUED, PULSES];
+
+pub(crate) const DUPLICATE: KeyDoc = KeyDoc::choice(
+    "duplicate",
+    &[
+        ("none", "every layer once"),
+        ("equal", "every layer as often as every other, as often as the budget allows"),
+        (
+            "balanced",
+            "slow layers more often: as often as makes the slowest layer as fast as the budget allows",
+        ),
+    ],
+    "how often the weights of a layer are held, so that its input vectors are shared out among the copies",
+)
+.optional("none");
+pub(crate) const BUDGET: KeyDoc = KeyDoc::integer_or(
+    "crossbars",
+    1,
+    100_000_000,
+    "chip",
+    "crossbars that layers and their copies may take together",
+)
+.optional("\"chip\": those of as many chips as every layer once takes");
+
+pub(crate) const START: KeyDoc = KeyDoc::choice(
+    "start",
+    &[
+        ("whole", "when the layer before it is done with the image"),
+        ("rows", "as soon as the rows of its input that its first window needs are there"),
+    ],
+    "when a layer starts with an image",
+)
+.optional("\"whole\"");
+pub(crate) const CYCLE: KeyDoc = KeyDoc::quantity(
+    "cycle",
+    Dimension::Time,
+    "time that a vector takes for one stage before or after the reads",
+)
+.above(0.0)
+.at_most(1.0)
+.optional("there are no such stages");
+pub(crate) const STAGES_BEFORE: KeyDoc = KeyDoc::integer(
+    "stages_before",
+    0,
+    1000,
+    "stages that a vector passes before its reads, like fetching it from a buffer",
+)
+.optional("0");
+pub(crate) const STAGES_AFTER: KeyDoc = KeyDoc::integer(
+    "stages_after",
+    0,
+    1000,
+    "stages that a vector passes after its reads, like shift-and-add, activation and write-back",
+)
+.optional("0");
+pub(crate) const BUS: KeyDoc = KeyDoc::choice(
+    "bus",
+    &[
+        ("free", "vectors are always there in time"),
+        ("limits", "a vector takes at least as long as the buses of the layer's tiles carry its bits"),
+    ],
+    "whether the bus between a tile's buffer and its macros can hold up reads",
+)
+.optional("\"free\"");
+
+pub(crate) const OVERFLOW: KeyDoc = KeyDoc::choice(
+    "overflow",
+    &[
+        ("chips", "it takes as many chips as hold it"),
+        ("reload", "one chip is written with some of its layers after the others"),
+    ],
+    "what happens if a network is larger than the chip",
+)
+.optional("\"chips\"");
+pub(crate) const IMAGES_PER_LOAD: KeyDoc = KeyDoc::integer(
+    "images_per_load",
+    1,
+    1_000_000_000,
+    "images that go through the layers of one load before the chip is written anew",
+)
+.optional("only overflow = \"reload\" uses it");
+
+pub(crate) const SCHEDULE: &[KeyDoc] =
+    &[DUPLICATE, BUDGET, START, CYCLE, STAGES_BEFORE, STAGES_AFTER, BUS, OVERFLOW, IMAGES_PER_LOAD];

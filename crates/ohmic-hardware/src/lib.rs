@@ -41,8 +41,8 @@ pub use fault::FaultModel;
 pub use hardware::Hardware;
 pub use rtn::TelegraphModel;
 pub use spec::{
-    AssumedActivity, Conditions, CrossbarSpec, DummyColumn, HeatLimit, Hierarchy, InputRange, Precision,
-    Redundancy, Remap, WeightScale,
+    AssumedActivity, Bus, Conditions, CrossbarSpec, DummyColumn, Duplicate, HeatLimit, Hierarchy, InputRange,
+    Overflow, Precision, Redundancy, Remap, Schedule, Start, WeightScale,
 };
 pub use variation::VariationModel;
 pub use wires::WireModel;

@@ -35,6 +35,18 @@ impl CrossbarSpec {
     pub fn fragments(&self) -> usize {
         self.rows.div_ceil(self.rows_per_read)
     }
+
+    /// Time of one read, in seconds: the lines are driven while the sums before are converted, so the slower of the two
+    /// counts. `columns` is the number of conversions of one crossbar, `pulses` how many times the read time its lines
+    /// are driven (more than 1 where digits are times; the mean over slices).
+    pub fn read_time_s(&self, columns: usize, pulses: f64) -> f64 {
+        (self.t_read_s * pulses).max(self.conversion_time_s(columns))
+    }
+
+    /// Time that the converters of a crossbar take for `columns` conversions, in seconds.
+    pub fn conversion_time_s(&self, columns: usize) -> f64 {
+        columns.div_ceil(self.adcs) as f64 / self.adc_rate_hz
+    }
 }
 
 /// How crossbars make up a chip.
@@ -91,12 +103,14 @@ pub struct AssumedActivity {
     pub levels: f64,
     /// Fraction of input slices that zero skipping issues.
     pub issued: f64,
+    /// Write pulses of a cell of a network that nobody programs, if assumed.
+    pub pulses: Option<f64>,
 }
 
 impl Default for AssumedActivity {
     /// Random bits, levels spread evenly, nothing skipped.
     fn default() -> Self {
-        Self { ones: 0.5, levels: 0.5, issued: 1.0 }
+        Self { ones: 0.5, levels: 0.5, issued: 1.0, pulses: None }
     }
 }
 
@@ -167,4 +181,70 @@ pub enum Remap {
     Outputs,
     /// Any column goes anywhere in its crossbar.
     Columns,
+}
+
+/// How often the weights of a layer are held.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Duplicate {
+    /// Every layer once.
+    #[default]
+    None,
+    /// Every layer as often as every other.
+    Equal,
+    /// As often as makes the slowest layer as fast as the budget allows.
+    Balanced,
+}
+
+/// How the work of a network is spread over crossbars and time.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Schedule {
+    /// How often the weights of a layer are held.
+    pub duplicate: Duplicate,
+    /// Crossbars that layers and copies may take together; `None`: those of the chips that every layer once takes.
+    pub crossbars: Option<usize>,
+    /// When a layer starts with an image.
+    pub start: Start,
+    /// Time of one stage before or after the reads, in seconds.
+    pub cycle_s: f64,
+    /// Stages that a vector passes before its reads.
+    pub stages_before: usize,
+    /// Stages that it passes after them.
+    pub stages_after: usize,
+    /// Whether buses can hold up reads.
+    pub bus: Bus,
+    /// What happens if a network is larger than the chip.
+    pub overflow: Overflow,
+}
+
+/// What happens if a network is larger than the chip.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Overflow {
+    /// It takes as many chips as hold it.
+    #[default]
+    Chips,
+    /// One chip is written with some of its layers after the others.
+    Reload {
+        /// Images that go through the layers of one load.
+        images: usize,
+    },
+}
+
+/// When a layer starts with an image.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Start {
+    /// When the layer before it is done.
+    #[default]
+    Whole,
+    /// As soon as the rows of its input are there that its first window needs.
+    Rows,
+}
+
+/// Whether the bus between a tile's buffer and its macros can hold up reads.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Bus {
+    /// Vectors are always there in time.
+    #[default]
+    Free,
+    /// A vector takes at least as long as the buses carry its bits.
+    Limits,
 }

@@ -23,6 +23,27 @@ pub enum Error {
         /// Columns there are, without those kept spare.
         cols: usize,
     },
+    /// The encoding has no cells for weights of a layer's width.
+    #[error("layer `{layer}`: weights of {weight_bits} bits cannot be encoded: {source}")]
+    Encode {
+        /// Layer name.
+        layer: String,
+        /// Weight bits asked for.
+        weight_bits: u32,
+        /// Why.
+        source: ohmic_hardware::EncodeError,
+    },
+    /// Not even one copy of every layer fits the budget of copies.
+    #[error(
+        "every layer once takes {needed} crossbars, more than the {budget} of `schedule.crossbars`; raise it, or set \
+         schedule.duplicate = \"none\""
+    )]
+    Budget {
+        /// Crossbars of every layer once.
+        needed: usize,
+        /// Crossbars that may be taken.
+        budget: usize,
+    },
     /// The network has no layer that runs on crossbars.
     #[error("network `{network}` has no layer that runs on crossbars (linear or convolution)")]
     NothingToMap {

@@ -1,6 +1,6 @@
 //! Yield: how many chips have enough whole columns, in closed form.
 
-use crate::Plan;
+use crate::{LayerPlan, Plan};
 
 /// Probability that at most `most` of `trials` independent events of probability `p` happen.
 pub fn binomial_at_most(most: usize, trials: usize, p: f64) -> f64 {
@@ -31,8 +31,12 @@ pub fn block_yield(cell_fault: f64, rows: usize, columns: usize, spares: usize) 
 /// Probability that all blocks of a plan can do without their broken columns: the yield of chips that are thrown
 /// away otherwise. Cells break independently with probability `cell_fault`; only rows that a block uses count.
 pub fn plan_yield(plan: &Plan, cell_fault: f64, spares: usize) -> f64 {
-    let blocks = plan.layers.iter().flatten().flat_map(|layer| &layer.blocks);
-    blocks.map(|b| block_yield(cell_fault, b.rows.len(), b.columns, spares)).product()
+    let of = |layer: &LayerPlan| -> f64 {
+        let blocks = layer.blocks.iter();
+        blocks.map(|b| block_yield(cell_fault, b.rows.len(), b.columns, spares)).product()
+    };
+    // every copy must be whole
+    plan.layers.iter().flatten().map(|layer| libm::pow(of(layer), layer.copies as f64)).product()
 }
 
 #[cfg(test)]

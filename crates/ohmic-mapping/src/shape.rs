@@ -1,5 +1,6 @@
 //! What of a layer matrix a plan depends on: its size, never its weights.
 
+use crate::FlowNode;
 use ohmic_hardware::Precision;
 use ohmic_network::Network;
 use ohmic_network::quantization::{Quantized, QuantizedMvm};
@@ -49,6 +50,8 @@ pub struct Shapes {
     pub layers: Vec<(String, Option<MvmShape>)>,
     /// Elements that layers without a matrix compute, a sample.
     pub digital_elements: usize,
+    /// What layers wait for, by layer index; empty: one layer after the other.
+    pub flow: Vec<FlowNode>,
 }
 
 impl Shapes {
@@ -60,6 +63,7 @@ impl Shapes {
             network: network.name.clone(),
             layers: names.zip(shapes).collect(),
             digital_elements: digital(network),
+            flow: FlowNode::of(network),
         }
     }
 
@@ -76,7 +80,12 @@ impl Shapes {
             });
             (node.name.clone(), shape)
         });
-        Self { network: network.name.clone(), layers: layers.collect(), digital_elements: digital(network) }
+        Self {
+            network: network.name.clone(),
+            layers: layers.collect(),
+            digital_elements: digital(network),
+            flow: FlowNode::of(network),
+        }
     }
 }
 

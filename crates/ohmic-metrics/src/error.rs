@@ -23,6 +23,17 @@ pub enum Error {
         /// Why it does not fit.
         problem: String,
     },
+    /// The chip is to be written anew for every batch, and something needed for its cost is missing.
+    #[error(
+        "hardware `{hardware}` is written with some layers after the others (`schedule.overflow = \"reload\"`), which takes \
+         time and energy: {missing} is missing; add it, or set schedule.overflow = \"chips\""
+    )]
+    Reload {
+        /// Hardware name.
+        hardware: String,
+        /// What is missing.
+        missing: String,
+    },
     /// A full chip of this machine cannot be thought of.
     #[error("no peak figures: {problem}")]
     Peak {

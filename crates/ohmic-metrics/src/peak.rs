@@ -6,7 +6,7 @@
 //! cannot deliver; a network's own shape (see [`crate::cost()`]).
 
 use crate::Error;
-use crate::cost::{checked, read_time_s};
+use crate::cost::checked;
 use ohmic_execution::assumed;
 use ohmic_hardware::{DummyColumn, Event, Hardware, Level};
 use ohmic_mapping::{MvmShape, Shapes, map_shapes};
@@ -77,19 +77,20 @@ pub fn peak(hardware: &Hardware) -> Result<Peak, Error> {
         network: "a full crossbar".to_owned(),
         layers: vec![("crossbar".to_owned(), Some(full))],
         digital_elements: n,
+        flow: Vec::new(),
     };
     let plan = map_shapes(&shapes, hardware).map_err(|e| Error::Peak { problem: e.to_string() })?;
     let (activity, events) = assumed(&plan, hardware, shapes.digital_elements)
         .map_err(|e| Error::Peak { problem: e.to_string() })?;
     let layer = &activity.layers[0];
+    let conversions_a_read = plan.layers[0].as_ref().map_or(0, |l| l.conversions);
     let samples = layer.samples as f64;
     let mut events = events[0].scaled(1.0 / samples);
     events.add_amount(Event::DigitalOp, activity.digital_elements as f64 / samples);
     let conversions = events.get(Event::Conversion);
     let steps = layer.steps as f64 / samples;
-    let columns = (conversions / steps).ceil() as usize;
     let pulses = layer.pulses as f64 / (layer.steps as f64).max(1.0);
-    let mvm_time_s = steps * read_time_s(hardware, columns, pulses);
+    let mvm_time_s = steps * crossbar.read_time_s(conversions_a_read, pulses);
     let hierarchy = hardware.hierarchy();
     let crossbars = hierarchy.crossbars();
     let mut unpriced = events.clone();

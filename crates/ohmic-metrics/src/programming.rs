@@ -3,7 +3,10 @@
 use crate::Error;
 use crate::cost::checked;
 use ohmic_execution::ChipWriting;
-use ohmic_hardware::{Event, Hardware};
+use ohmic_hardware::{Event, Hardware, WriteSpec};
+use ohmic_mapping::Plan;
+use ohmic_mapping::heat::{StepLimit, makespan};
+use std::collections::BTreeMap;
 
 /// Energy, time and wear of writing all cells once.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -51,11 +54,7 @@ pub fn programming(hardware: &Hardware, writing: &ChipWriting) -> Result<Option<
         }
     }
     let verifies = hardware.write().verifies();
-    let step_s = match (spec.pulse_s, spec.verify_s) {
-        (Some(pulse), _) if !verifies => Some(pulse),
-        (Some(pulse), Some(verify)) => Some(pulse + verify),
-        _ => None,
-    };
+    let step_s = time_of_step_s(hardware, spec);
     let cells = written.cells.max(1) as f64;
     Ok(Some(Programming {
         energy_joule,
@@ -68,6 +67,66 @@ pub fn programming(hardware: &Hardware, writing: &ChipWriting) -> Result<Option<
         convergence: verifies.then(|| 1.0 - written.unaccepted as f64 / cells),
         rewrites: spec.endurance_pulses.map(|e| (e / f64::from(written.most_pulses.max(1))).floor()),
     }))
+}
+
+/// Time of a pulse and what follows it, in seconds, if the file says it.
+fn time_of_step_s(hardware: &Hardware, spec: &WriteSpec) -> Option<f64> {
+    match (spec.pulse_s, spec.verify_s) {
+        (Some(pulse), _) if !hardware.write().verifies() => Some(pulse),
+        (Some(pulse), Some(verify)) => Some(pulse + verify),
+        _ => None,
+    }
+}
+
+/// Time of a step of writing, in seconds, for a chip that is written anew again and again.
+///
+/// # Errors
+/// [`Error::Reload`] if the file does not say it.
+pub(crate) fn step_s(hardware: &Hardware) -> Result<f64, Error> {
+    let refused =
+        |missing: &str| Error::Reload { hardware: hardware.name().to_owned(), missing: missing.to_owned() };
+    let spec = hardware.write().spec().ok_or_else(|| refused("a section [write]"))?;
+    let missing = match spec.pulse_s {
+        None => "write.pulse_time",
+        Some(_) => "write.verify_time",
+    };
+    time_of_step_s(hardware, spec).ok_or_else(|| refused(missing))
+}
+
+/// What writing a plan takes, if every cell takes the pulses that `[activity]` assumes.
+///
+/// # Errors
+/// [`Error::Reload`] if the file does not account for writing, or verifies and assumes no pulses.
+pub(crate) fn assumed_writing(plan: &Plan, hardware: &Hardware) -> Result<ChipWriting, Error> {
+    step_s(hardware)?;
+    let verifies = hardware.write().verifies();
+    let pulses = match hardware.activity().pulses {
+        None if verifies => {
+            let missing = "activity.pulses (cells are verified, and none is programmed here)".to_owned();
+            return Err(Error::Reload { hardware: hardware.name().to_owned(), missing });
+        }
+        pulses => pulses.unwrap_or(1.0),
+    };
+    let limit = hardware.write().spec().map_or(StepLimit { parallel: None, heat: None }, |spec| StepLimit {
+        parallel: spec.parallel_cells,
+        heat: spec.heat,
+    });
+    let mut writing = ChipWriting::default();
+    let mut row_steps: BTreeMap<usize, usize> = BTreeMap::new();
+    for layer in plan.layers.iter().flatten() {
+        writing.written.cells += layer.cells * layer.copies as u64;
+        let mut by_crossbar = vec![0; layer.crossbars.len()];
+        for block in &layer.blocks {
+            let steps =
+                row_steps.entry(block.columns).or_insert_with(|| makespan(&vec![1; block.columns], &limit));
+            by_crossbar[(block.crossbar - layer.crossbars.start) as usize] += *steps * block.rows.len();
+        }
+        let slowest = by_crossbar.into_iter().max().unwrap_or(0) as f64 * pulses;
+        writing.steps = writing.steps.max(slowest.ceil() as u64);
+    }
+    writing.written.pulses = (writing.written.cells as f64 * pulses).round() as u64;
+    writing.written.verify_reads = if verifies { writing.written.pulses } else { 0 };
+    Ok(writing)
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! One run as a flat record, and what its columns mean.
 
-use crate::cost::{Upkeep, upkeep};
+use crate::cost::{Upkeep, cost_written, upkeep};
 use crate::snr::{binding, ratio_db};
 use crate::{Cost, Error, Programming, cost, programming};
 use ohmic_execution::{Activity, Chip, Events, LayerBudget, Repair, SetRun, Statistics, assumed, uncovered};
@@ -24,7 +24,9 @@ pub struct LayerMetrics {
     pub groups: usize,
     /// Vectors a sample.
     pub positions: usize,
-    /// Crossbars it owns.
+    /// How often its weights are held.
+    pub copies: usize,
+    /// Crossbars it owns, copies included.
     pub crossbars: usize,
     /// Occupied cells over all cells of its crossbars.
     pub utilization: f64,
@@ -79,7 +81,7 @@ pub fn evaluate(
     run: &SetRun,
     digital: Digital,
 ) -> Result<Measured, Error> {
-    let cost = cost(plan, hardware, &run.activity, &chip.events(&run.activity))?;
+    let cost = cost_written(plan, hardware, &run.activity, &chip.events(&run.activity), &chip.writing())?;
     let programming = programming(hardware, &chip.writing())?;
     let images = run.predictions.len() as u64;
     let crossbar = hardware.crossbar();
@@ -101,7 +103,8 @@ pub fn evaluate(
                 n: plan.n,
                 groups: plan.groups,
                 positions: plan.positions,
-                crossbars: plan.crossbars.len(),
+                copies: plan.copies,
+                crossbars: plan.placed.len(),
                 utilization: plan.cells as f64 / (plan.crossbars.len() as f64 * cells_per_crossbar),
                 snr_db: run.errors.get(i).map(|e| snr_db(e.signal, e.error)),
                 clip_rate: ratio(activity.clips as f64, converted),
@@ -174,6 +177,9 @@ fn set_cost(r: &mut Record, plan: &Plan, cost: &Cost, activity: &Activity) {
     r.set("tiles", plan.tiles as i64);
     r.set("chips", plan.chips as i64);
     r.set("utilization", plan.utilization);
+    r.set("loads", plan.loads as i64);
+    r.set("reload_energy", cost.reload.as_ref().map_or(0.0, |r| r.energy_joule));
+    r.set("reload_time", cost.reload.as_ref().map_or(0.0, |r| r.time_s));
     for c in &cost.components {
         r.set(format!("energy:{}", c.name), c.energy_joule);
     }
@@ -294,13 +300,13 @@ pub const COLUMNS: &[(&str, &str, &str, &str)] = &[
     (
         "latency",
         "s",
-        "time from input to output of one inference",
-        "sum over layers of sequential reads · time of a read",
+        "time from input to output of one inference; of a batch where the chip is written anew",
+        "end of the last layer: each starts when its input, or the rows it needs first, are there",
     ),
     (
         "inferences_per_second",
         "1/s",
-        "rate with all layers at work as a pipeline, without duplication",
+        "rate with all layers at work as a pipeline",
         "1 / time of the slowest layer",
     ),
     (
@@ -347,11 +353,24 @@ pub const COLUMNS: &[(&str, &str, &str, &str)] = &[
     ),
     ("conversions_per_mac", "", "conversions per multiply-accumulate", ""),
     ("skipped_reads", "", "reads that zero skipping saved, over all reads", ""),
-    ("crossbars", "", "crossbars in use", ""),
+    ("crossbars", "", "crossbars in use, copies of layers included", ""),
     ("macros", "", "macros in use", ""),
     ("tiles", "", "tiles in use", ""),
     ("chips", "", "chips needed to hold the network", ""),
     ("utilization", "", "occupied cells over all cells of the crossbars in use", ""),
+    ("loads", "", "how often the chip is written for a batch of images; 1: once and for all", ""),
+    (
+        "reload_energy",
+        "J",
+        "part of the energy of one inference that writing the chip anew takes",
+        "(pulses · price of write_pulse + verify reads · price of verify_read) / images_per_load",
+    ),
+    (
+        "reload_time",
+        "s",
+        "part of the interval of one inference that writing the chip anew takes",
+        "loads · steps · (pulse_time + verify_time) / images_per_load",
+    ),
     (
         "programming_energy",
         "J",

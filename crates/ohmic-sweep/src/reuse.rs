@@ -15,6 +15,7 @@ const BEHIND: &[&str] = &[
     "summary",
     "adc",
     "hierarchy",
+    "schedule",
     "component",
     "compensation",
     "crossbar.adcs",

@@ -112,6 +112,9 @@ pub(crate) struct CostArgs {
     /// Run nothing: take the activity that the hardware file assumes (`[activity]`) instead of data
     #[arg(long)]
     pub(crate) assume: bool,
+    /// Write which layer works on which image when, for a few images, to be opened in chrome://tracing or Perfetto
+    #[arg(long, value_name = "FILE.json")]
+    pub(crate) trace: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

@@ -125,6 +125,10 @@ fn build(case: &Case) -> (LayerDesign, LayerPlan, Vec<Seen>) {
         rows_per_read: case.per_read,
         fragments,
         crossbars: 0..blocks.len() as u32,
+        copies: 1,
+        placed: 0..blocks.len() as u32,
+        loads: 0..1,
+        conversions: 1,
         blocks,
         cells: 0,
     };

@@ -49,6 +49,17 @@ impl Written {
         self.unaccepted += other.unaccepted;
         self.most_pulses = self.most_pulses.max(other.most_pulses);
     }
+
+    /// What so many planes like this one took.
+    pub fn times(&self, planes: u64) -> Self {
+        Self {
+            cells: self.cells * planes,
+            pulses: self.pulses * planes,
+            verify_reads: self.verify_reads * planes,
+            unaccepted: self.unaccepted * planes,
+            most_pulses: self.most_pulses,
+        }
+    }
 }
 
 /// The cells that are written.

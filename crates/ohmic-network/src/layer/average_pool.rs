@@ -82,6 +82,10 @@ impl Layer for AveragePool {
         pool_shape(NAME, &self.window, inputs)
     }
 
+    fn window(&self) -> Option<&Window> {
+        Some(&self.window)
+    }
+
     fn run(&self, inputs: &[&Tensor]) -> Tensor {
         let x = inputs[0];
         let [h, w] = self.window.out_size();

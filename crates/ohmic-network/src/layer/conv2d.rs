@@ -111,6 +111,10 @@ impl Layer for Conv2d {
         Ok(Shape(vec![self.outputs, h, w]))
     }
 
+    fn window(&self) -> Option<&Window> {
+        Some(&self.window)
+    }
+
     fn mvm(&self) -> Option<Mvm<'_>> {
         Some(Mvm {
             weights: &self.weights,

@@ -3,7 +3,7 @@
 //! To add one: 1. copy the nearest file here; 2. add `mod name;` and `&name::KIND,` below;
 //! 3. run the tests: shape, gradient and crossbar laws run over the list.
 
-use crate::gather::Gather;
+use crate::gather::{Gather, Window};
 use crate::read::{Operator, Section};
 use crate::{Error, Shape, Tensor};
 use std::fmt::Debug;
@@ -119,6 +119,12 @@ pub trait Layer: Debug + Send + Sync {
 
     /// The layer matrix, for a layer that runs on crossbars.
     fn mvm(&self) -> Option<Mvm<'_>> {
+        None
+    }
+
+    /// The window that slides over its maps, for a layer of which a row of the result needs only the rows of the input
+    /// that the window reaches.
+    fn window(&self) -> Option<&Window> {
         None
     }
 

@@ -8,18 +8,23 @@ use crate::text::{self, percent, quantity};
 use anyhow::{Result, anyhow};
 use ohmic_execution::Repair;
 use ohmic_hardware::{Event, Hardware, Skipping};
-use ohmic_mapping::Plan;
+use ohmic_mapping::{LayerPlan, Plan};
 use ohmic_metrics::{Cost, LayerCost, Measured, Programming};
 use ohmic_network::Network;
+use ohmic_results::write_atomically;
 use ohmic_sweep::{Case, Point, networks};
 use serde_json::{Value, json};
+use std::path::Path;
+
+/// Images on a timeline.
+const TRACED: usize = 4;
 
 pub(crate) fn run(args: &CostArgs, common: Common) -> Result<Answer> {
     let point = single::run_point(&args.run)?;
     if args.assume {
         return assumed(args, &point);
     }
-    let args = &args.run;
+    let (args, trace) = (&args.run, args.trace.as_deref());
     if let Some(out) = &args.out {
         refuse_results(out)?;
     }
@@ -44,6 +49,7 @@ pub(crate) fn run(args: &CostArgs, common: Common) -> Result<Answer> {
     if let Some(out) = &args.out {
         text.push_str(&write(out, &case, &point, &simulation, std::slice::from_ref(&measured.record))?);
     }
+    text.push_str(&traced(trace, &costing)?);
     Ok(Answer::done(text, to_json(&costing, "run")))
 }
 
@@ -64,7 +70,7 @@ fn assumed(args: &CostArgs, point: &Point) -> Result<Answer> {
         programming: None,
         repair: None,
     };
-    let text = format!(
+    let mut text = format!(
         "{} on {}, with assumed activity: {} of the input bits are 1, cells at {} of the largest level on average{}\n\n{}\n{}\n{}",
         network.name,
         hardware.name(),
@@ -79,7 +85,16 @@ fn assumed(args: &CostArgs, point: &Point) -> Result<Answer> {
         layers(&costing),
         events(&costing)
     );
+    text.push_str(&traced(args.trace.as_deref(), &costing)?);
     Ok(Answer::done(text, to_json(&costing, "assumed")))
+}
+
+/// Writes the timeline of a few images, if asked for.
+fn traced(file: Option<&Path>, costing: &Costing<'_>) -> Result<String> {
+    let Some(file) = file else { return Ok(String::new()) };
+    let timeline = ohmic_metrics::timeline(costing.plan, costing.hardware, costing.cost, TRACED);
+    write_atomically(file, timeline.chrome_trace(costing.network, costing.plan).as_bytes())?;
+    Ok(format!("\ntimeline  {}\n", file.display()))
 }
 
 /// What an inference costs, and on what.
@@ -105,12 +120,12 @@ impl<'a> Costing<'a> {
         }
     }
 
-    /// Name, costs and crossbars of every layer on crossbars.
-    fn layers(&self) -> impl Iterator<Item = (&str, &LayerCost, usize)> {
-        self.cost.layers.iter().filter_map(|layer| {
-            let plan = self.plan.layers.get(layer.id.0 as usize)?.as_ref()?;
-            Some((plan.name.as_str(), layer, plan.crossbars.len()))
-        })
+    /// Place and costs of every layer on crossbars.
+    fn layers(&self) -> impl Iterator<Item = (&LayerPlan, &LayerCost)> {
+        self.cost
+            .layers
+            .iter()
+            .filter_map(|layer| Some((self.plan.layers.get(layer.id.0 as usize)?.as_ref()?, layer)))
     }
 }
 
@@ -118,16 +133,17 @@ impl<'a> Costing<'a> {
 fn layers(costing: &Costing<'_>) -> String {
     let rows: Vec<Vec<String>> = costing
         .layers()
-        .map(|(name, layer, crossbars)| {
+        .map(|(plan, layer)| {
             vec![
-                name.to_owned(),
+                plan.name.clone(),
                 quantity(layer.energy_joule, "J"),
                 quantity(layer.time_s, "s"),
-                crossbars.to_string(),
+                plan.copies.to_string(),
+                plan.placed.len().to_string(),
             ]
         })
         .collect();
-    text::columns(&["layer", "energy", "time", "crossbars"], &rows)
+    text::columns(&["layer", "energy", "time", "copies", "crossbars"], &rows)
 }
 
 /// Energy and area by component, then the totals.
@@ -150,10 +166,13 @@ pub(crate) fn breakdown(costing: &Costing<'_>) -> String {
         })
         .collect();
     let mut text = text::columns(&["component", "instances", "energy", "", "area", ""], &rows);
-    let bottleneck = cost
-        .bottleneck()
-        .and_then(|id| costing.network.nodes.get(id.0 as usize))
-        .map_or_else(String::new, |node| format!(" (limited by `{}`)", node.name));
+    let bottleneck = cost.bottleneck().map_or_else(String::new, |layer| {
+        if cost.is_limited_by_writing() {
+            return " (limited by writing the chip anew)".to_owned();
+        }
+        let name = costing.network.nodes.get(layer.id.0 as usize).map_or("", |node| node.name.as_str());
+        format!(" (limited by `{name}`: {})", layer.limit.name())
+    });
     let ops = 2.0 * cost.macs;
     let rate = if cost.interval_s > 0.0 { 1.0 / cost.interval_s } else { 0.0 };
     let rows = [
@@ -172,6 +191,16 @@ pub(crate) fn breakdown(costing: &Costing<'_>) -> String {
         ),
     ];
     let mut rows = rows.map(|(n, v)| (n.to_owned(), v)).to_vec();
+    if let Some(reload) = &cost.reload {
+        let line = format!(
+            "the chip is written {} times for every {} images: {} and {} an inference, counted above",
+            reload.writes_s.len(),
+            reload.images,
+            quantity(reload.energy_joule, "J"),
+            quantity(reload.time_s, "s")
+        );
+        rows.push(("reloading".to_owned(), line));
+    }
     rows.extend(costing.programming.into_iter().flat_map(writing::lines));
     rows.extend(costing.repair.into_iter().map(writing::repair_line));
     text.push_str(&format!("\n{}", text::names(&rows)));
@@ -203,12 +232,16 @@ fn to_json(costing: &Costing<'_>, activity: &str) -> Value {
         .collect();
     let layers: Vec<Value> = costing
         .layers()
-        .map(|(name, l, crossbars)| {
-            json!({ "name": name, "energy_joule": l.energy_joule, "time_s": l.time_s, "crossbars": crossbars })
+        .map(|(plan, l)| {
+            json!({ "name": plan.name, "energy_joule": l.energy_joule, "time_s": l.time_s,
+                    "limit": l.limit.name(), "copies": plan.copies, "crossbars": plan.placed.len() })
         })
         .collect();
     json!({ "network": costing.network.name, "hardware": costing.hardware.name(), "activity": activity,
             "energy_joule": cost.energy_joule(), "latency_s": cost.latency_s, "interval_s": cost.interval_s,
-            "area_m2": cost.area_m2(), "macs": cost.macs, "components": components, "layers": layers,
+            "area_m2": cost.area_m2(), "macs": cost.macs,
+            "limit": cost.bottleneck().map(|l| l.limit.name()), "reload": cost.reload.as_ref().map(|r| json!({
+                "loads": r.writes_s.len(), "images": r.images, "energy_joule": r.energy_joule, "time_s": r.time_s })),
+            "components": components, "layers": layers,
             "programming": costing.programming.map(writing::json) })
 }

@@ -40,13 +40,14 @@ fn layers(case: &Case, plan: &Plan) -> String {
                 layer.positions.to_string(),
                 layer.blocks.len().to_string(),
                 layer.fragments.len().to_string(),
-                layer.crossbars.len().to_string(),
+                layer.copies.to_string(),
+                layer.placed.len().to_string(),
                 percent(layer.cells as f64 / (cells * layer.crossbars.len() as f64)),
             ]
         })
         .collect();
     text::columns(
-        &["layer", "inputs x outputs", "vectors", "blocks", "fragments", "crossbars", "cells used"],
+        &["layer", "inputs x outputs", "vectors", "blocks", "fragments", "copies", "crossbars", "cells used"],
         &rows,
     )
 }
@@ -55,7 +56,7 @@ fn layers(case: &Case, plan: &Plan) -> String {
 pub(crate) fn totals(case: &Case, plan: &Plan) -> String {
     let crossbar = case.hardware.crossbar();
     format!(
-        "{} crossbars of {} x {} cells ({} used), {} macros, {} tiles, {} chip{}\n",
+        "{} crossbars of {} x {} cells ({} used), {} macros, {} tiles, {} chip{}{}\n",
         plan.crossbars,
         crossbar.rows,
         crossbar.cols,
@@ -63,7 +64,8 @@ pub(crate) fn totals(case: &Case, plan: &Plan) -> String {
         plan.macros,
         plan.tiles,
         plan.chips,
-        if plan.chips == 1 { "" } else { "s" }
+        if plan.chips == 1 { "" } else { "s" },
+        if plan.loads == 1 { String::new() } else { format!(", written {} times for a batch", plan.loads) }
     )
 }
 
@@ -83,11 +85,12 @@ fn to_json(case: &Case, plan: &Plan) -> Value {
                 .collect();
             json!({ "name": layer.name, "k": layer.k, "n": layer.n, "groups": layer.groups,
                     "positions": layer.positions, "rows_per_read": layer.rows_per_read,
-                    "fragments": layer.fragments.len(), "crossbars": layer.crossbars.len(),
+                    "fragments": layer.fragments.len(), "copies": layer.copies,
+                    "crossbars": layer.placed.len(), "placed": [layer.placed.start, layer.placed.end],
                     "cells": layer.cells, "blocks": blocks })
         })
         .collect();
     json!({ "network": case.network.name, "hardware": case.hardware.name(), "crossbars": plan.crossbars,
-            "writing": writing::plan_json(&case.hardware, plan), "yield": writing::yield_json(&case.hardware, plan), "macros": plan.macros, "tiles": plan.tiles, "chips": plan.chips, "utilization": plan.utilization,
+            "writing": writing::plan_json(&case.hardware, plan), "yield": writing::yield_json(&case.hardware, plan), "macros": plan.macros, "tiles": plan.tiles, "chips": plan.chips, "loads": plan.loads, "utilization": plan.utilization,
             "layers": layers })
 }

@@ -46,7 +46,7 @@ struct OncePerCell {
 fn once_per_cell(spec: &WriteSpec, plan: &Plan) -> OncePerCell {
     let limit = StepLimit { parallel: spec.parallel_cells, heat: spec.heat };
     let mut by_width: Vec<Option<usize>> = Vec::new();
-    let mut by_crossbar = vec![0usize; plan.crossbars];
+    let mut by_crossbar = vec![0usize; plan.layers.iter().flatten().map(|l| l.crossbars.len()).sum()];
     for block in plan.layers.iter().flatten().flat_map(|layer| &layer.blocks) {
         if by_width.len() <= block.columns {
             by_width.resize(block.columns + 1, None);
