@@ -1,6 +1,6 @@
 //! Time of whole networks on the ISAAC chip: copies, rows that follow rows, reloading.
 
-#![allow(clippy::float_cmp)]
+#![allow(clippy::unwrap_used, clippy::float_cmp)]
 
 mod networks;
 

@@ -55,6 +55,8 @@ fn base() -> Table {
         ("device", "read_sigma_rel = 0.01"),
         ("crossbar", "rows_per_read = 8\nrows = 128"),
         ("adc", "unused_codes = \"allow\""),
+        // stages are refused without it
+        ("schedule", "cycle = \"100 ns\""),
         ("fault", "kind = \"stuck\"\nstuck_hrs_fraction = 0.02\nstuck_lrs_fraction = 0.01"),
     ] {
         let more: Table = more.parse().expect("is TOML");
