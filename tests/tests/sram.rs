@@ -134,8 +134,8 @@ fn thermal_noise_follows_the_closed_form() {
     }
 }
 
-/// Charge and converter together, N rows: mismatch as above, kT/C of 0.3 aF a site (so that it blurs whole sums) N kT / (C V^2), and a converter of b
-/// bits over everything that N rows can give, -N to N: steps of N / (2^(b-1) - 1), step^2 / 12 of rounding. From 64 to
+/// Charge and converter together, N rows: mismatch as above, kT/C of 0.3 aF a site (so that it blurs whole sums, see
+/// below) N kT / (C V^2), and a converter of b bits over everything that N rows can give, -N to N: steps of N / (2^(b-1) - 1), step^2 / 12 of rounding. From 64 to
 /// 512 rows the power of the answer grows by 8, as that of mismatch and heat does, and that of rounding by 64.
 /// 2304 conversions know a mean square to 3 %; 192 lines of mismatch theirs to 10 %, of which it is the smaller part.
 #[test]
@@ -159,6 +159,24 @@ fn snr_versus_rows_follows_the_closed_form() {
     println!("SNR {snr:?} dB");
     // rows cost ratio, bits give it back
     assert!(snr[0] - snr[3] > 3.0 && snr[5] > snr[3] && snr[6] > snr[5], "{snr:?}");
+}
+
+/// Quiet cells give whole sums, and their error is that of rounding just these: not `step^2 / 12`, but 1.21 of it at 6
+/// bits and 128 rows, where a step is 4.13 levels and all sums of a sample are odd or even together.
+#[test]
+fn whole_sums_are_rounded_one_by_one() {
+    for (rows, part) in [(64, 1.02), (128, 1.21)] {
+        let device = format!("{CHARGE}sigma_capacitor = 0.0\nthermal_noise = \"off\"");
+        let hw = machine(&device, "kind = \"uniform\"\nbits = 6\nrange = \"full_scale\"", rows, "");
+        let step = rows as f64 / 31.0;
+        let (error, _, wanted) = powers_of_bits(&hw, rows, |up, down| {
+            let sum = up.iter().sum::<f64>() - down.iter().sum::<f64>();
+            ((sum / step).round_ties_even() * step - sum).powi(2)
+        });
+        assert!((error / wanted - 1.0).abs() < 1e-5, "{rows} rows: {error} {wanted}");
+        let law = error / (step * step / 12.0);
+        assert!((law - part).abs() < 0.01, "{rows} rows: {law} of the law");
+    }
 }
 
 /// Effective bits: noise that leaves ENOB of b bits makes the error of a conversion `step^2 / 12 * 4^(b - ENOB)`.

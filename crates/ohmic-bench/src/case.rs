@@ -3,6 +3,7 @@
 use crate::error::Problem;
 use crate::machine::Machine;
 use crate::network::{Kind, Model};
+use crate::physics::{self, Part};
 use crate::setup::{Cells, Slicing};
 use crate::{Error, Figure, layer, network, peaks, whole, wires};
 use ohmic_numerics::kernel::Peak;
@@ -85,6 +86,19 @@ macro_rules! layer_case {
             unit: "MAC/s",
             target: Some(Target::AtLeast($least)),
             run: |machine| layer::run(machine, Slicing::$slicing, Cells::$cells),
+        }
+    };
+}
+
+macro_rules! physics_case {
+    ($name:literal, $part:ident, $summary:literal) => {
+        Case {
+            name: $name,
+            summary: concat!("a layer as mvm.programmed: ", $summary, "; against programming error alone"),
+            unit: "MAC/s",
+            // at most 1.5 times as long
+            target: Some(Target::AtLeast(0.667)),
+            run: |machine| physics::run(machine, Part::$part),
         }
     };
 }
@@ -179,6 +193,21 @@ pub const CASES: &[Case] = &[
         "fragments of 8 rows, one-bit inputs by two-bit cells, 4-bit ADC"
     ),
     layer_case!("forms.programmed", Forms, Programmed, 0.5, "forms.exact with programming error"),
+    physics_case!("physics.sar", Sar, "SAR converters with capacitor mismatch"),
+    physics_case!("physics.inl", Inl, "converters with INL and DNL"),
+    physics_case!("physics.pcm_day", PcmDay, "fitted PCM after a day, with its read noise"),
+    physics_case!("physics.pcm_day_steady", PcmDaySteady, "fitted PCM after a day, no read noise"),
+    physics_case!(
+        "physics.pcm_day_compensated",
+        PcmDayCompensated,
+        "fitted PCM after a day, read noise, one gain a layer"
+    ),
+    physics_case!("physics.correlated", Correlated, "variation correlated over 10 cells"),
+    physics_case!("physics.rtn_slow", RtnSlow, "telegraph noise slower than an inference"),
+    physics_case!("physics.rtn_fast", RtnFast, "telegraph noise faster than a read"),
+    physics_case!("physics.sram_charge", SramCharge, "one-bit charge-domain SRAM, mismatch and kT/C"),
+    physics_case!("physics.sram_charge_cold", SramChargeCold, "one-bit charge-domain SRAM, mismatch alone"),
+    physics_case!("physics.pwm", Pwm, "inputs as lengths of pulses"),
     Case {
         name: "wires.128",
         summary: "seconds for the matrix of 128 x 128 cells with wires; against a 2048^3 product of f32",

@@ -9,42 +9,67 @@ use crate::timing::Pace;
 use ohmic_execution::{Chip, Probe, Shortcuts};
 use ohmic_network::data::DataSet;
 use ohmic_network::layer::Linear;
-use ohmic_network::{Network, Node, Shape, Source};
+use ohmic_network::{Network, Node, Shape, Source, Tensor};
 use ohmic_numerics::{Noise, Seed};
+use rayon::ThreadPool;
 use rayon::prelude::*;
 
 /// Inputs and outputs of the layer.
-const SIZE: usize = 512;
+pub(crate) const SIZE: usize = 512;
 /// Vectors that go through it in one repetition.
 const BATCH: usize = 1024;
 /// Rows that share a sign: a fragment of FORMS.
 const FRAGMENT: usize = 8;
 
+/// The layer and its inputs.
+pub(crate) struct Subject {
+    pub(crate) network: Network,
+    pub(crate) inputs: DataSet,
+}
+
+impl Subject {
+    /// Of any sign in each column.
+    pub(crate) fn new(pace: Pace) -> Result<Self, Problem> {
+        Self::of(pace, Slicing::MultiBit)
+    }
+
+    fn of(pace: Pace, slicing: Slicing) -> Result<Self, Problem> {
+        let batch = if pace == Pace::Full { BATCH } else { BATCH / 16 };
+        Ok(Self { network: network(slicing)?, inputs: inputs(batch)? })
+    }
+
+    /// As many parts of the inputs as there are threads, each with the number of its first.
+    pub(crate) fn pieces(&self, threads: usize) -> Vec<(usize, Tensor)> {
+        let batch = self.inputs.len();
+        let each = batch.div_ceil(threads);
+        (0..batch).step_by(each).map(|i| (i, self.inputs.batch(i..batch.min(i + each)))).collect()
+    }
+}
+
+/// All pieces through a chip once.
+pub(crate) fn pass(pool: &ThreadPool, pieces: &[(usize, Tensor)], chip: &Chip<'_>) -> Result<(), Problem> {
+    pool.install(|| {
+        pieces.par_iter().try_for_each(|(first, piece)| {
+            std::hint::black_box(chip.run(piece, *first, Probe::Off)?);
+            Ok::<(), ohmic_execution::Error>(())
+        })
+    })?;
+    Ok(())
+}
+
 /// The layer with each number of threads.
 pub(crate) fn run(machine: &Machine, slicing: Slicing, cells: Cells) -> Result<Outcomes, Problem> {
-    let batch = if machine.pace == Pace::Full { BATCH } else { BATCH / 16 };
-    let network = network(slicing)?;
+    let subject = Subject::of(machine.pace, slicing)?;
     let hardware = hardware(slicing, cells)?;
-    let inputs = inputs(batch)?;
-    let prepared = Prepared::new(&network, &hardware, &inputs)?;
+    let prepared = Prepared::new(&subject.network, &hardware, &subject.inputs)?;
     let design = prepared.design()?;
     // every read is computed: the lossless shortcut would be one integer product
     let chip = Chip::program(&design, Noise::new(Seed(1)), Shortcuts::Avoided)?;
     let mut outcomes = Outcomes::new();
     for (threads, pool) in machine.pools() {
-        let each = batch.div_ceil(*threads);
-        let pieces: Vec<_> =
-            (0..batch).step_by(each).map(|i| (i, inputs.batch(i..batch.min(i + each)))).collect();
-        let mut once = || {
-            pool.install(|| {
-                pieces.par_iter().try_for_each(|(first, piece)| {
-                    std::hint::black_box(chip.run(piece, *first, Probe::Off)?);
-                    Ok::<(), ohmic_execution::Error>(())
-                })
-            })?;
-            Ok(())
-        };
-        let multiply_adds = (batch * SIZE * SIZE) as f64 * slicing.products();
+        let pieces = subject.pieces(*threads);
+        let mut once = || pass(pool, &pieces, &chip);
+        let multiply_adds = (subject.inputs.len() * SIZE * SIZE) as f64 * slicing.products();
         outcomes.push((*threads, Ok(against_fma(pool, machine.pace, multiply_adds, &mut once)?)));
     }
     Ok(outcomes)

@@ -13,6 +13,7 @@ mod layer;
 mod machine;
 mod network;
 mod peaks;
+mod physics;
 mod setup;
 mod timing;
 mod whole;
