@@ -204,7 +204,10 @@ pub(crate) fn layer_events(
             sum += squares as f64 * row_conductance(block, k);
         }
     }
-    events.set(Event::CellRead, v_lsb * v_lsb * crossbar.t_read_s * sum);
+    // cells that move charge draw no current: what their rows cost is priced as row drives
+    if hardware.device().supply_volt().is_none() {
+        events.set(Event::CellRead, v_lsb * v_lsb * crossbar.t_read_s * sum);
+    }
     events
 }
 
