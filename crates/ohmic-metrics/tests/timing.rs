@@ -10,8 +10,11 @@ use ohmic_mapping::{Plan, Shapes, map_shapes};
 use ohmic_metrics::{Cost, Limit, Timeline, assumed_cost, cost, timeline};
 use ohmic_network::Network;
 
+/// The ISAAC chip with these settings; without the stages of its pipeline, unless they are set.
 fn isaac(sets: &[(&str, toml::Value)]) -> Hardware {
-    let sets: Vec<(String, toml::Value)> = sets.iter().map(|(k, v)| ((*k).to_owned(), v.clone())).collect();
+    let bare = ["schedule.stages_before", "schedule.stages_after"].map(|key| (key.to_owned(), 0.into()));
+    let sets = sets.iter().map(|(key, value)| ((*key).to_owned(), value.clone()));
+    let sets: Vec<(String, toml::Value)> = bare.into_iter().chain(sets).collect();
     Hardware::load("isaac_isca_2016", &sets).unwrap()
 }
 
@@ -99,6 +102,9 @@ fn staged(more: &[(&'static str, toml::Value)]) -> Vec<(&'static str, toml::Valu
 fn twenty_two_cycles() {
     let (_, cost) = on(&linear(128, 15), &staged(&[]));
     assert!((cost.latency_s - 2.2e-6).abs() < 1e-15, "{}", cost.latency_s);
+    // the file says the same
+    let preset = Hardware::preset("isaac_isca_2016").unwrap();
+    assert_eq!(assumed_cost(&linear(128, 15), &preset).unwrap().1.latency_s, cost.latency_s);
     // the next vector enters after the 16 cycles that the crossbar is busy
     assert!((cost.interval_s - 1.6e-6).abs() < 1e-15, "{}", cost.interval_s);
 }
@@ -265,6 +271,6 @@ fn reloading_needs_its_price() {
     assert!(e.contains("activity.pulses"), "{e}");
     let missing = Hardware::from_text("test", &format!("{start}[schedule]\noverflow = \"reload\"\n"));
     assert!(missing.unwrap_err().to_string().contains("images_per_load"));
-    let missing = Hardware::from_text("test", &format!("{start}[schedule]\nstages_after = 5\n"));
+    let missing = Hardware::from_text("test", "extends = \"generic_reram\"\n[schedule]\nstages_after = 5\n");
     assert!(missing.unwrap_err().to_string().contains("cycle"));
 }
