@@ -24,6 +24,10 @@ pub struct LayerActivity {
     pub pulses: u64,
     /// Conversions whose sum lay outside the converter's grid.
     pub clips: u64,
+    /// Input values that came in, each once.
+    pub values: u64,
+    /// Those of them that were not zero.
+    pub non_zeros: u64,
     /// Sum of the squared digits that drove each row of each group, `groups × k`; of the digits themselves where they
     /// are times.
     pub squares: Vec<u64>,
@@ -39,6 +43,8 @@ impl LayerActivity {
         self.steps += other.steps;
         self.pulses += other.pulses;
         self.clips += other.clips;
+        self.values += other.values;
+        self.non_zeros += other.non_zeros;
         self.squares.resize(self.squares.len().max(other.squares.len()), 0);
         for (a, b) in self.squares.iter_mut().zip(&other.squares) {
             *a += b;
@@ -79,7 +85,7 @@ impl Events {
         Event::ALL.iter().position(|&e| e == event).map_or(0.0, |i| self.0[i])
     }
 
-    fn set(&mut self, event: Event, amount: f64) {
+    pub(crate) fn set(&mut self, event: Event, amount: f64) {
         if let Some(i) = Event::ALL.iter().position(|&e| e == event) {
             self.0[i] = amount;
         }

@@ -41,6 +41,7 @@ pub fn assumed(
         events.push(layer_events(hardware, layer, read, &done, row));
         activity.layers.push(done);
     }
+    activity.count_messages(plan, hardware, &mut events);
     Ok((activity, events))
 }
 
@@ -89,6 +90,9 @@ fn layer_activity(plan: &LayerPlan, hardware: &Hardware) -> LayerActivity {
         steps: of_issued(turns * slices.len() as u64 * deepest),
         pulses: of_issued(turns * pulses * deepest),
         clips: 0,
+        // only their ratio is ever looked at
+        values: SAMPLES * (plan.k * plan.groups) as u64,
+        non_zeros: ((SAMPLES * (plan.k * plan.groups) as u64) as f64 * assumed.non_zeros).round() as u64,
         squares: vec![squares; plan.k * plan.groups],
     }
 }

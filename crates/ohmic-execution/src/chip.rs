@@ -268,7 +268,8 @@ impl<'a> Chip<'a> {
 
     /// The events that an activity amounts to on this chip, by layer index.
     pub fn events(&self, activity: &Activity) -> Vec<Events> {
-        self.layers
+        let mut events: Vec<Events> = self
+            .layers
             .iter()
             .enumerate()
             .map(|(i, layer)| match (layer, activity.layers.get(i)) {
@@ -277,7 +278,9 @@ impl<'a> Chip<'a> {
                 }
                 _ => Events::NONE,
             })
-            .collect()
+            .collect();
+        activity.count_messages(self.design.plan, self.design.hardware, &mut events);
+        events
     }
 
     /// Whether nothing random happened or can happen: every cell sits exactly on its target, no cell can be

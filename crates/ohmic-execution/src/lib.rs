@@ -27,6 +27,7 @@ mod ranges;
 mod read;
 mod redundancy;
 mod run;
+mod sent;
 mod set;
 mod sharing;
 mod stairs;

@@ -211,10 +211,18 @@ pub(crate) fn drive(
     // squares add up over the samples first: windows are walked once a batch
     squares.clear();
     squares.resize(quantized.gather.sample_len(), 0);
-    match integers {
-        Values::Bytes(x) => layer.squares.add_bytes(x, squares),
-        Values::Words(x) => layer.squares.add_words(x, squares),
-    }
+    let (values, non_zeros) = match integers {
+        Values::Bytes(x) => {
+            layer.squares.add_bytes(x, squares);
+            (x.len(), x.iter().filter(|&&x| x != 0).count())
+        }
+        Values::Words(x) => {
+            layer.squares.add_words(x, squares);
+            (x.len(), x.iter().filter(|&&x| x != 0).count())
+        }
+    };
+    activity.values += values as u64;
+    activity.non_zeros += non_zeros as u64;
     let k = plan.k;
     activity.squares.resize(k * plan.groups, 0);
     for (group, sums) in activity.squares.chunks_exact_mut(k).enumerate() {

@@ -175,6 +175,7 @@ impl Statistics {
             let i = layer.id.0 as usize;
             all[i] = design.events(layer.id, &self.activity.layers[i], &conductance);
         }
+        self.activity.count_messages(design.plan, design.hardware, &mut all);
         all
     }
 

@@ -1,7 +1,9 @@
 //! What can stand in a hardware file, section by section: from the same place as the checks.
 
 use crate::keys;
-use crate::{adc, compensation, component, dac, device, encoding, fault, rtn, variation, wires, write};
+use crate::{
+    adc, compensation, component, dac, device, encoding, fault, interconnect, rtn, variation, wires, write,
+};
 use ohmic_config::{KeyDoc, Kind};
 
 /// One section of a hardware file.
@@ -65,6 +67,7 @@ pub fn sections() -> Vec<SectionDoc> {
         plain("precision", keys::PRECISION_SECTION.meaning, keys::PRECISION),
         plain("crossbar", keys::CROSSBAR_SECTION.meaning, keys::CROSSBAR),
         plain("hierarchy", keys::HIERARCHY_SECTION.meaning, keys::HIERARCHY),
+        family(keys::INTERCONNECT, members(interconnect::KINDS)),
         plain("activity", keys::ACTIVITY_SECTION.meaning, keys::ACTIVITY),
         plain("schedule", keys::SCHEDULE_SECTION.meaning, keys::SCHEDULE),
         family(keys::COMPONENT, members(component::KINDS)),

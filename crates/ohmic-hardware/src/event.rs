@@ -35,6 +35,8 @@ pub enum Event {
     BusByte,
     /// One byte through one router.
     RouterByte,
+    /// One byte over one link as long as a tile is wide.
+    LinkByte,
     /// One digital operation outside crossbars (activation, pooling, addition of one element).
     DigitalOp,
     /// One write pulse of one cell, while the network is programmed.
@@ -45,7 +47,7 @@ pub enum Event {
 
 impl Event {
     /// All events, in the order of tables and reports.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::RowDrive,
         Self::CellRead,
         Self::Conversion,
@@ -60,6 +62,7 @@ impl Event {
         Self::BufferWriteByte,
         Self::BusByte,
         Self::RouterByte,
+        Self::LinkByte,
         Self::DigitalOp,
         Self::WritePulse,
         Self::VerifyRead,
@@ -82,6 +85,7 @@ impl Event {
             Self::BufferWriteByte => "buffer_write_byte",
             Self::BusByte => "bus_byte",
             Self::RouterByte => "router_byte",
+            Self::LinkByte => "link_byte",
             Self::DigitalOp => "digital_op",
             Self::WritePulse => "write_pulse",
             Self::VerifyRead => "verify_read",
@@ -110,6 +114,7 @@ impl Event {
             Self::BufferWriteByte => "one byte written to a tile's buffer",
             Self::BusByte => "one byte over the bus between a tile's buffer and its macros",
             Self::RouterByte => "one byte through one router",
+            Self::LinkByte => "one byte over a link between tiles, for every pitch of a tile that it is long",
             Self::DigitalOp => "one element of a digital operation (activation, pooling, addition)",
             Self::WritePulse => "one write pulse of one cell; once a programming, not in an inference",
             Self::VerifyRead => {
@@ -127,7 +132,8 @@ impl Event {
             | Self::BufferReadByte
             | Self::BufferWriteByte
             | Self::BusByte
-            | Self::RouterByte => "byte",
+            | Self::RouterByte
+            | Self::LinkByte => "byte",
             _ => "count",
         }
     }

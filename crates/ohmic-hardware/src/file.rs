@@ -14,8 +14,8 @@ use crate::spec::{
     Precision, Redundancy, Remap, Schedule, Start, WeightScale,
 };
 use crate::{
-    Adc, Dac, Error, WeightEncoding, adc, compensation, dac, device, encoding, fault, presets, rtn,
-    variation, wires, write,
+    Adc, Dac, Error, WeightEncoding, adc, compensation, dac, device, encoding, fault, interconnect, presets,
+    rtn, variation, wires, write,
 };
 use ohmic_config::document::Alternatives;
 use ohmic_config::key::Form;
@@ -221,6 +221,7 @@ fn checked(document: &Document) -> Result<Hardware, Error> {
         precision: precision(&root.section(&keys::PRECISION_SECTION, PRECISION)?)?,
         crossbar,
         hierarchy: hierarchy(&root.section(&keys::HIERARCHY_SECTION, HIERARCHY)?)?,
+        interconnect: None,
         activity: match root.has(&keys::ACTIVITY_SECTION) {
             true => activity(&root.section(&keys::ACTIVITY_SECTION, ACTIVITY)?)?,
             false => AssumedActivity::default(),
@@ -254,7 +255,27 @@ fn checked(document: &Document) -> Result<Hardware, Error> {
         ));
     }
     let components = components(&root, &places, &hardware)?;
-    Ok(Hardware { components, ..hardware })
+    let interconnect = match root.has(&keys::INTERCONNECT) {
+        true => Some(interconnect(&root, &places, hardware.hierarchy.tiles)?),
+        false => None,
+    };
+    Ok(Hardware { components, interconnect, ..hardware })
+}
+
+fn interconnect(
+    root: &Section<'_>,
+    places: &Places<'_>,
+    tiles: usize,
+) -> Result<Box<dyn interconnect::InterconnectModel>, Error> {
+    let mut model = family::build(root, &keys::INTERCONNECT, interconnect::KINDS)?;
+    match model.built_for(tiles) {
+        Ok(()) => Ok(model),
+        Err(misfit) => {
+            let path = format!("interconnect.{}", misfit.key);
+            let also = [("hierarchy.tiles", format!("{tiles} tiles here"))];
+            Err(places.invalid(&path, misfit.problem, &also, misfit.help))
+        }
+    }
 }
 
 /// Places of values by key path, for errors about combinations.
@@ -375,6 +396,7 @@ fn activity(s: &Section<'_>) -> Result<AssumedActivity, Error> {
         ones: s.number_if(&keys::ONES)?.unwrap_or(usual.ones),
         levels: s.number_if(&keys::LEVELS)?.unwrap_or(usual.levels),
         issued: s.number_if(&keys::ISSUED)?.unwrap_or(usual.issued),
+        non_zeros: s.number_if(&keys::NON_ZEROS)?.unwrap_or(usual.non_zeros),
         pulses: s.number_if(&keys::PULSES)?,
     })
 }

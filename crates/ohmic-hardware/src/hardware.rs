@@ -8,6 +8,7 @@ use crate::dac::Dac;
 use crate::device::{DeviceModel, Held, Patch};
 use crate::encoding::WeightEncoding;
 use crate::fault::FaultModel;
+use crate::interconnect::InterconnectModel;
 use crate::rtn::TelegraphModel;
 use crate::spec::{AssumedActivity, Conditions, CrossbarSpec, Hierarchy, Precision, Redundancy, Schedule};
 use crate::variation::VariationModel;
@@ -34,6 +35,7 @@ pub struct Hardware {
     pub(crate) precision: Precision,
     pub(crate) crossbar: CrossbarSpec,
     pub(crate) hierarchy: Hierarchy,
+    pub(crate) interconnect: Option<Box<dyn InterconnectModel>>,
     pub(crate) activity: AssumedActivity,
     pub(crate) schedule: Schedule,
     pub(crate) components: Vec<Component>,
@@ -146,6 +148,11 @@ impl Hardware {
     /// How crossbars make up the chip.
     pub fn hierarchy(&self) -> &Hierarchy {
         &self.hierarchy
+    }
+
+    /// What carries bytes between tiles; `None`: every byte that a layer puts out passes one router.
+    pub fn interconnect(&self) -> Option<&dyn InterconnectModel> {
+        self.interconnect.as_deref()
     }
 
     /// What is assumed of data that nobody ran.

@@ -41,6 +41,9 @@ pub(crate) const CONDITIONS_SECTION: KeyDoc =
     KeyDoc::table("conditions", "when and how warm the machine is read")
         .optional("right after programming, at 300 K");
 
+pub(crate) const INTERCONNECT: KeyDoc =
+    KeyDoc::table("interconnect", "what carries bytes between tiles, and which way they take")
+        .optional("every byte that a layer puts out passes one router, and takes no time");
 pub(crate) const ACTIVITY_SECTION: KeyDoc = KeyDoc::table(
     "activity",
     "what is assumed of data that nobody ran: for peak figures, and for costs without data",
@@ -70,6 +73,7 @@ pub(crate) const ROOT: &[KeyDoc] = &[
     PRECISION_SECTION,
     CROSSBAR_SECTION,
     HIERARCHY_SECTION,
+    INTERCONNECT,
     ACTIVITY_SECTION,
     SCHEDULE_SECTION,
     COMPONENT,
@@ -214,13 +218,21 @@ pub(crate) const ISSUED: KeyDoc =
         .at_most(1.0)
         .optional("1: nothing is skipped");
 
+pub(crate) const NON_ZEROS: KeyDoc = KeyDoc::number(
+    "non_zeros",
+    "values sent between tiles that are not zero, as a fraction of all; only `interconnect.send_zeros` uses it",
+)
+.at_least(0.0)
+.at_most(1.0)
+.optional("1: no value is zero");
+
 pub(crate) const PULSES: KeyDoc =
     KeyDoc::number("pulses", "write pulses of a cell of a network that nobody programs, the mean")
         .at_least(1.0)
         .at_most(1e6)
         .optional("1 where cells are never looked at; where they are, nothing is assumed");
 
-pub(crate) const ACTIVITY: &[KeyDoc] = &[ONES, LEVELS, ISSUED, PULSES];
+pub(crate) const ACTIVITY: &[KeyDoc] = &[ONES, LEVELS, ISSUED, NON_ZEROS, PULSES];
 
 pub(crate) const DUPLICATE: KeyDoc = KeyDoc::choice(
     "duplicate",

@@ -3,7 +3,7 @@
 //!
 //! Principal type: [`Hardware`], the checked machine. Each family of parts has a folder with a
 //! trait and a list `KINDS`: [`device`], [`variation`], [`rtn`], [`mod@write`], [`encoding`], [`dac`], [`adc`], [`fault`],
-//! [`wires`], [`compensation`], [`component`].
+//! [`wires`], [`compensation`], [`interconnect`], [`component`].
 //! Knows no network.
 
 pub mod adc;
@@ -21,6 +21,7 @@ pub mod fault;
 mod file;
 pub mod fit;
 mod hardware;
+pub mod interconnect;
 mod keys;
 pub mod presets;
 pub mod rtn;
@@ -39,6 +40,7 @@ pub use error::Error;
 pub use event::Event;
 pub use fault::FaultModel;
 pub use hardware::Hardware;
+pub use interconnect::{InterconnectModel, Placement, SendZeros};
 pub use rtn::TelegraphModel;
 pub use spec::{
     AssumedActivity, Bus, Conditions, CrossbarSpec, DummyColumn, Duplicate, HeatLimit, Hierarchy, InputRange,

@@ -103,14 +103,16 @@ pub struct AssumedActivity {
     pub levels: f64,
     /// Fraction of input slices that zero skipping issues.
     pub issued: f64,
+    /// Fraction of the values sent between tiles that are not zero.
+    pub non_zeros: f64,
     /// Write pulses of a cell of a network that nobody programs, if assumed.
     pub pulses: Option<f64>,
 }
 
 impl Default for AssumedActivity {
-    /// Random bits, levels spread evenly, nothing skipped.
+    /// Random bits, levels spread evenly, nothing skipped, no zeros.
     fn default() -> Self {
-        Self { ones: 0.5, levels: 0.5, issued: 1.0, pulses: None }
+        Self { ones: 0.5, levels: 0.5, issued: 1.0, non_zeros: 1.0, pulses: None }
     }
 }
 

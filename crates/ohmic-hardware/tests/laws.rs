@@ -7,7 +7,7 @@ use ohmic_hardware::adc::transfer::Instance;
 use ohmic_hardware::component::Machine;
 use ohmic_hardware::{
     Conditions, CrossbarSpec, DummyColumn, Event, Hardware, Held, InputSign, Patch, Span, Window, adc,
-    compensation, component, dac, device, encoding, fault, rtn, variation, wires, write,
+    compensation, component, dac, device, encoding, fault, interconnect, rtn, variation, wires, write,
 };
 use ohmic_numerics::{Cells, Noise, Seed, Site};
 
@@ -42,6 +42,7 @@ fn every_example_builds_and_refuses_unknown_keys() {
     examples_build(write::KINDS);
     examples_build(fault::KINDS);
     examples_build(wires::KINDS);
+    examples_build(interconnect::KINDS);
     examples_build(compensation::KINDS);
     examples_build(encoding::KINDS);
     examples_build(dac::KINDS);

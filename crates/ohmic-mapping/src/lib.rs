@@ -1,7 +1,7 @@
 //! Cut layers into blocks and fragments and place them on crossbars and tiles: a plan.
 //!
 //! Principal types: [`Plan`], [`LayerPlan`], [`Block`]; [`map`] makes them; [`heat`] says when cells may be written.
-//! Draws no number and runs nothing. Left out: traffic-aware placement.
+//! Draws no number and runs nothing.
 
 #![cfg_attr(test, allow(clippy::float_cmp))]
 
@@ -10,9 +10,11 @@ mod duplicate;
 mod error;
 mod flow;
 pub mod heat;
+mod place;
 mod plan;
 pub mod repair;
 mod shape;
+mod traffic;
 mod window;
 
 pub use assign::{assign, cheapest};
@@ -21,3 +23,4 @@ pub use error::Error;
 pub use flow::{FlowNode, Needs};
 pub use plan::{Block, BlockId, LayerPlan, Plan, map, map_shapes};
 pub use shape::{MvmShape, Shapes};
+pub use traffic::{Cargo, Load, Message, Stream, Traffic};

@@ -1,7 +1,7 @@
 //! The plan: which piece of which layer matrix sits on which crossbar.
 
 use crate::duplicate::{Demand, balanced, equal};
-use crate::{Error, FlowNode, Shapes};
+use crate::{Error, FlowNode, Shapes, Traffic};
 use ohmic_hardware::dac::InputSign;
 use ohmic_hardware::{DummyColumn, Duplicate, Hardware, Overflow};
 use ohmic_network::quantization::Quantized;
@@ -117,6 +117,8 @@ pub struct Plan {
     pub utilization: f64,
     /// What layers wait for, by layer index; empty: one layer after the other.
     pub flow: Vec<FlowNode>,
+    /// What tiles send each other, if the hardware file has an `[interconnect]`.
+    pub traffic: Option<Traffic>,
 }
 
 /// Cuts every layer matrix into blocks of at most one crossbar and gives each a place.
@@ -236,6 +238,7 @@ pub fn map_shapes(shapes: &Shapes, hardware: &Hardware) -> Result<Plan, Error> {
     let macros = crossbars.div_ceil(hierarchy.crossbars_per_macro);
     let tiles = macros.div_ceil(hierarchy.macros_per_tile);
     Ok(Plan {
+        traffic: Traffic::of(shapes, &layers, crossbars, hardware),
         layers,
         loads: placed.loads,
         crossbars,

@@ -1,6 +1,6 @@
 //! What of a layer matrix a plan depends on: its size, never its weights.
 
-use crate::FlowNode;
+use crate::{FlowNode, Stream};
 use ohmic_hardware::Precision;
 use ohmic_network::Network;
 use ohmic_network::quantization::{Quantized, QuantizedMvm};
@@ -52,6 +52,8 @@ pub struct Shapes {
     pub digital_elements: usize,
     /// What layers wait for, by layer index; empty: one layer after the other.
     pub flow: Vec<FlowNode>,
+    /// By layer index, how values go from layer to layer; empty where nobody knows.
+    pub streams: Vec<Stream>,
 }
 
 impl Shapes {
@@ -64,6 +66,7 @@ impl Shapes {
             layers: names.zip(shapes).collect(),
             digital_elements: digital(network),
             flow: FlowNode::of(network),
+            streams: Stream::of(network),
         }
     }
 
@@ -85,6 +88,7 @@ impl Shapes {
             layers: layers.collect(),
             digital_elements: digital(network),
             flow: FlowNode::of(network),
+            streams: Stream::of(network),
         }
     }
 }

@@ -3,12 +3,13 @@
 //! Conservation: the parts sum to the whole, by component and by layer. Energy of an inference is
 //! dynamic energy (events) plus leakage over the interval at which inferences complete with all layers
 //! working as a pipeline. Copies of a layer share out its vectors: its time falls, its events stay. Where the chip is
-//! written anew for a batch of images, each bears its part of it. Left out: what links cannot deliver, and what waits
-//! between two loads.
+//! written anew for a batch of images, each bears its part of it. What tiles send
+//! each other adds to the latency, layer after layer; inferences follow each other no faster than the busiest link is
+//! free. Left out: what waits between two loads.
 
-use crate::Error;
 use crate::pipeline::{SIMULATED, Walk};
 use crate::programming::{assumed_writing, step_s};
+use crate::{Error, Exchange};
 use ohmic_execution::{Activity, ChipWriting, Compensation, Events};
 use ohmic_hardware::{Bus, Component, Event, Hardware, Level, Overflow};
 use ohmic_mapping::{LayerPlan, Plan};
@@ -98,6 +99,8 @@ pub struct Cost {
     pub events: Vec<Events>,
     /// Elements of one inference that digital layers compute: events of no layer on crossbars.
     pub digital_elements: f64,
+    /// How long tiles exchange values; nothing without `[interconnect]`.
+    pub exchange: Exchange,
     /// Time from input to output of one inference, in seconds; where the chip is written anew, of a batch.
     pub latency_s: f64,
     /// Interval at which inferences complete with all layers at work, in seconds.
@@ -124,6 +127,13 @@ impl Cost {
         let digital = if event == Event::DigitalOp { self.digital_elements } else { 0.0 };
         let reload = self.reload.as_ref().map_or(0.0, |r| r.events.get(event));
         self.events.iter().map(|e| e.get(event)).sum::<f64>() + digital + reload
+    }
+
+    /// The link that limits the rate of inferences, if it is one and no layer.
+    pub fn contended_link(&self) -> Option<&str> {
+        let slowest = self.bottleneck().map_or(0.0, |l| l.time_s);
+        let busiest = self.exchange.busiest.as_ref()?;
+        (busiest.1 > slowest && busiest.1 >= self.interval_s).then_some(busiest.0.as_str())
     }
 
     /// The layer that limits the rate of inferences, the first of several.
@@ -204,6 +214,9 @@ pub(crate) fn cost_written(
             (done[0], walk.slowest_s(0), None)
         }
     };
+    let exchange = Exchange::of(plan, hardware, activity);
+    let latency_s = latency_s + exchange.time_s();
+    let interval_s = interval_s.max(exchange.interval_s());
     let mut total = Events::NONE;
     for events in &per_inference {
         total.add(events);
@@ -274,6 +287,7 @@ pub(crate) fn cost_written(
         layers,
         events: per_inference,
         digital_elements: digital,
+        exchange,
         latency_s,
         interval_s,
         reload,

@@ -2,6 +2,7 @@
 
 #![cfg_attr(test, allow(clippy::float_cmp))]
 
+mod communication;
 mod cost;
 mod error;
 mod peak;
@@ -11,6 +12,7 @@ mod record;
 mod snr;
 mod timeline;
 
+pub use communication::{Communication, Exchange, communication};
 pub use cost::{ComponentCost, Cost, LayerCost, Limit, Reload, Upkeep, cost, upkeep};
 pub use error::Error;
 pub use peak::{PEAK_FIGURES, Peak, PeakComponent, peak};

@@ -78,6 +78,7 @@ pub fn peak(hardware: &Hardware) -> Result<Peak, Error> {
         layers: vec![("crossbar".to_owned(), Some(full))],
         digital_elements: n,
         flow: Vec::new(),
+        streams: Vec::new(),
     };
     let plan = map_shapes(&shapes, hardware).map_err(|e| Error::Peak { problem: e.to_string() })?;
     let (activity, events) = assumed(&plan, hardware, shapes.digital_elements)

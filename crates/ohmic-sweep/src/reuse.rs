@@ -16,6 +16,7 @@ const BEHIND: &[&str] = &[
     "adc",
     "hierarchy",
     "schedule",
+    "interconnect",
     "component",
     "compensation",
     "crossbar.adcs",

@@ -67,6 +67,10 @@ impl Layer for Concat {
         Ok(shape)
     }
 
+    fn joins(&self) -> Option<usize> {
+        Some(self.axis)
+    }
+
     fn run(&self, inputs: &[&Tensor]) -> Tensor {
         let mut shape = inputs[0].shape.clone();
         shape.0[self.axis] = inputs.iter().map(|x| x.shape.0[self.axis]).sum();

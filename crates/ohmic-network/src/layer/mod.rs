@@ -128,6 +128,11 @@ pub trait Layer: Debug + Send + Sync {
         None
     }
 
+    /// The axis of the sample along which it puts its inputs one after the other, if it does no more than that.
+    fn joins(&self) -> Option<usize> {
+        None
+    }
+
     /// The digital answer in float.
     fn run(&self, inputs: &[&Tensor]) -> Tensor;
 

@@ -1,7 +1,7 @@
 //! `ohmic cost`: energy by component and layer, latency and area.
 
 use super::run::{refuse_results, write};
-use super::{Common, single, writing};
+use super::{Common, exchange, single, writing};
 use crate::answer::Answer;
 use crate::args::CostArgs;
 use crate::text::{self, percent, quantity};
@@ -37,14 +37,15 @@ pub(crate) fn run(args: &CostArgs, common: Common) -> Result<Answer> {
     let plan = case.plan.as_ref().map_err(|problem| anyhow!("{problem}"))?;
     let costing = Costing::of(&case, &measured, plan);
     let mut text = format!(
-        "{} on {}, mean over {} images of {}\n\n{}\n{}\n{}",
+        "{} on {}, mean over {} images of {}\n\n{}\n{}\n{}{}",
         case.network.name,
         case.hardware.name(),
         point.images,
         point.data,
         breakdown(&costing),
         layers(&costing),
-        events(&costing)
+        events(&costing),
+        exchange::text(costing.plan, costing.hardware, &costing.cost.exchange.seen)
     );
     if let Some(out) = &args.out {
         text.push_str(&write(out, &case, &point, &simulation, std::slice::from_ref(&measured.record))?);
@@ -71,7 +72,7 @@ fn assumed(args: &CostArgs, point: &Point) -> Result<Answer> {
         repair: None,
     };
     let mut text = format!(
-        "{} on {}, with assumed activity: {} of the input bits are 1, cells at {} of the largest level on average{}\n\n{}\n{}\n{}",
+        "{} on {}, with assumed activity: {} of the input bits are 1, cells at {} of the largest level on average{}\n\n{}\n{}\n{}{}",
         network.name,
         hardware.name(),
         percent(activity.ones),
@@ -83,7 +84,8 @@ fn assumed(args: &CostArgs, point: &Point) -> Result<Answer> {
         },
         breakdown(&costing),
         layers(&costing),
-        events(&costing)
+        events(&costing),
+        exchange::text(costing.plan, costing.hardware, &costing.cost.exchange.seen)
     );
     text.push_str(&traced(args.trace.as_deref(), &costing)?);
     Ok(Answer::done(text, to_json(&costing, "assumed")))
@@ -166,13 +168,19 @@ pub(crate) fn breakdown(costing: &Costing<'_>) -> String {
         })
         .collect();
     let mut text = text::columns(&["component", "instances", "energy", "", "area", ""], &rows);
-    let bottleneck = cost.bottleneck().map_or_else(String::new, |layer| {
-        if cost.is_limited_by_writing() {
-            return " (limited by writing the chip anew)".to_owned();
-        }
-        let name = costing.network.nodes.get(layer.id.0 as usize).map_or("", |node| node.name.as_str());
-        format!(" (limited by `{name}`: {})", layer.limit.name())
-    });
+    let layer = || {
+        cost.bottleneck().map_or_else(String::new, |layer| {
+            if cost.is_limited_by_writing() {
+                return " (limited by writing the chip anew)".to_owned();
+            }
+            let name = costing.network.nodes.get(layer.id.0 as usize).map_or("", |node| node.name.as_str());
+            format!(" (limited by `{name}`: {})", layer.limit.name())
+        })
+    };
+    let bottleneck = match cost.contended_link() {
+        Some(link) => format!(" (limited by the link {link})"),
+        None => layer(),
+    };
     let ops = 2.0 * cost.macs;
     let rate = if cost.interval_s > 0.0 { 1.0 / cost.interval_s } else { 0.0 };
     let rows = [
@@ -242,6 +250,7 @@ fn to_json(costing: &Costing<'_>, activity: &str) -> Value {
             "area_m2": cost.area_m2(), "macs": cost.macs,
             "limit": cost.bottleneck().map(|l| l.limit.name()), "reload": cost.reload.as_ref().map(|r| json!({
                 "loads": r.writes_s.len(), "images": r.images, "energy_joule": r.energy_joule, "time_s": r.time_s })),
+            "communication": exchange::json(costing.plan, costing.hardware, &cost.exchange.seen),
             "components": components, "layers": layers,
             "programming": costing.programming.map(writing::json) })
 }

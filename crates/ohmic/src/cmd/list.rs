@@ -29,6 +29,8 @@ pub(crate) enum What {
     Wires,
     /// What keeps answers right while cells age
     Compensation,
+    /// What carries bytes between tiles
+    Interconnect,
     /// Components: unit costs and area
     Component,
     /// Layers of networks
@@ -88,6 +90,7 @@ pub(crate) fn rows(what: What) -> Vec<(String, String)> {
         What::Fault => family("fault"),
         What::Wires => family("wires"),
         What::Compensation => family("compensation"),
+        What::Interconnect => family("interconnect"),
         What::Component => family("component"),
         What::Layer => ohmic_network::layer::KINDS
             .iter()

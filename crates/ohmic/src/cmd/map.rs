@@ -1,6 +1,6 @@
 //! `ohmic map`: where a network sits on a machine.
 
-use super::{single, writing};
+use super::{exchange, single, writing};
 use crate::answer::Answer;
 use crate::args::MachineArgs;
 use crate::text::{self, percent};
@@ -13,16 +13,18 @@ pub(crate) fn run(args: &MachineArgs) -> Result<Answer> {
     let point = single::point(args, 1, 1, 0)?;
     let case = single::case(&Simulation::default(), &point)?;
     let plan = case.plan.as_ref().map_err(|problem| anyhow!("{problem}"))?;
+    let (activity, _) = ohmic_execution::assumed(plan, &case.hardware, 0)?;
     let text = format!(
-        "{} on {}\n\n{}\n{}{}{}",
+        "{} on {}\n\n{}\n{}{}{}{}",
         case.network.name,
         case.hardware.name(),
         layers(&case, plan),
         totals(&case, plan),
         writing::plan_text(&case.hardware, plan),
-        writing::yield_text(&case.hardware, plan)
+        writing::yield_text(&case.hardware, plan),
+        exchange::text(plan, &case.hardware, &activity)
     );
-    Ok(Answer::done(text, to_json(&case, plan)))
+    Ok(Answer::done(text, to_json(&case, plan, exchange::json(plan, &case.hardware, &activity))))
 }
 
 /// One line a layer.
@@ -69,7 +71,7 @@ pub(crate) fn totals(case: &Case, plan: &Plan) -> String {
     )
 }
 
-fn to_json(case: &Case, plan: &Plan) -> Value {
+fn to_json(case: &Case, plan: &Plan, communication: Value) -> Value {
     let layers: Vec<Value> = plan
         .layers
         .iter()
@@ -92,5 +94,5 @@ fn to_json(case: &Case, plan: &Plan) -> Value {
         .collect();
     json!({ "network": case.network.name, "hardware": case.hardware.name(), "crossbars": plan.crossbars,
             "writing": writing::plan_json(&case.hardware, plan), "yield": writing::yield_json(&case.hardware, plan), "macros": plan.macros, "tiles": plan.tiles, "chips": plan.chips, "loads": plan.loads, "utilization": plan.utilization,
-            "layers": layers })
+            "communication": communication, "layers": layers })
 }

@@ -7,6 +7,7 @@ mod compare;
 mod cost;
 mod diff;
 mod doctor;
+mod exchange;
 mod explain;
 mod fit;
 mod histograms;
