@@ -40,8 +40,11 @@ fn hostile_files_are_refused() {
         ("peak_power", "peak_pwer", "did you mean `peak_power`"),
         ("65.8 W", "65.8 mm2", "a power"),
         ("\"65.8 W\"", "65.8", "a power"),
-        ("65.8 W", "watt", "not a quantity"),
+        ("65.8 W", "watt", "does not begin with a number"),
         ("65.8 W", "0 W", "no relative deviation"),
+        ("65.8 W", "-65.8 W", "no relative deviation"),
+        ("65.8 W", "65.8 parsec", "no known unit"),
+        ("65.8 W", "65.8", "has no unit"),
         ("\"65.8 W\"", "nan", "no relative deviation"),
         ("exact", "exactly", "exact"),
         ("tag = \"exact\"", "tag = \"shown\"", "nothing says why"),
@@ -55,6 +58,7 @@ fn hostile_files_are_refused() {
         let said = refused(&figure.replace(from, to));
         assert!(said.contains(says) && said.contains("expected.toml:"), "{to}: {said}");
     }
+    assert!(refused("# nothing\n").contains("no figure is published"));
     let assumed = format!(
         "{figure}[assumption.a]\nkey = \"adc.bits\"\nvalues = [6]\nmoves = [\"pwer\"]\nwhy = \"?\"\n"
     );

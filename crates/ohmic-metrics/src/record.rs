@@ -151,6 +151,7 @@ pub fn evaluate(
     }
     for l in &layers {
         r.set(format!("energy_layer:{}", l.name), l.energy_joule);
+        r.set(format!("time_layer:{}", l.name), l.time_s);
     }
     Ok(Measured { accuracy, layers, cost, programming, repair, record: r })
 }
@@ -301,13 +302,13 @@ pub const COLUMNS: &[(&str, &str, &str, &str)] = &[
         "latency",
         "s",
         "time from input to output of one inference; of a batch where the chip is written anew",
-        "end of the last layer: each starts when its input, or the rows it needs first, are there",
+        "end of the last layer: each takes its time_layer: and starts when its input, or the rows it needs first, are there",
     ),
     (
         "inferences_per_second",
         "1/s",
         "rate with all layers at work as a pipeline",
-        "1 / time of the slowest layer",
+        "1 / the largest time_layer:, or what else limits (docs/physics/timing.md)",
     ),
     (
         "compensation_energy",
@@ -343,13 +344,13 @@ pub const COLUMNS: &[(&str, &str, &str, &str)] = &[
         "tops_per_watt",
         "TOPS/W",
         "operations per energy at the hardware's own bit widths",
-        "operations / energy / 1e12",
+        "operations / energy_per_inference / 1e12",
     ),
     (
         "gops_per_mm2",
         "GOPS/mm2",
         "operations per second and area of the pipeline",
-        "operations / interval / area",
+        "operations · inferences_per_second / area / 1e15",
     ),
     ("conversions_per_mac", "", "conversions per multiply-accumulate", ""),
     ("skipped_reads", "", "reads that zero skipping saved, over all reads", ""),
@@ -447,6 +448,12 @@ pub const COLUMNS: &[(&str, &str, &str, &str)] = &[
         "10 log10(sum y² / sum (y' - y)²)",
     ),
     ("clip_rate:", "", "clipped conversions of a layer over all its conversions", ""),
+    (
+        "time_layer:",
+        "s",
+        "time of one inference spent in a layer",
+        "sequential reads · time of a read / copies",
+    ),
     (
         "energy_layer:",
         "J",

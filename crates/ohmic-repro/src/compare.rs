@@ -37,6 +37,8 @@ pub struct Compared {
     pub area_m2: f64,
     /// Crossbars of all copies.
     pub crossbars: f64,
+    /// Bits of weights and of inputs.
+    pub bits: (u32, u32),
     /// Energy by component, in joule.
     pub energies: Vec<(String, f64)>,
     /// Area by component, of all copies, in m².
@@ -65,6 +67,9 @@ pub fn compare(
     for network in networks {
         for machine in machines {
             let failed = |problem: String| Error::Compare { machine: machine.clone(), problem };
+            let precision =
+                ohmic_hardware::Hardware::load(machine, &[]).map_err(|e| failed(e.to_string()))?.precision();
+            let bits = (precision.weight_bits, precision.input_bits);
             let records = evaluator
                 .records(machine, &[], network, ran)
                 .map_err(failed)?
@@ -96,6 +101,7 @@ pub fn compare(
                 rate_hz: copies * of("inferences_per_second")?,
                 area_m2: copies * area_m2,
                 crossbars: copies * crossbars,
+                bits,
                 energies: family("energy:", 1.0),
                 areas: family("area:", copies),
             });

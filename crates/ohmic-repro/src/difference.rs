@@ -57,7 +57,7 @@ pub fn difference(first: &Finished, second: &Finished) -> Difference {
     keys.dedup();
     let settings = keys
         .into_iter()
-        .filter(|key| a.get(*key) != b.get(*key))
+        .filter(|key| a.get(*key) != b.get(*key) && !is_said(key))
         .map(|key| Setting { key: key.clone(), first: a.get(key).cloned(), second: b.get(key).cloned() })
         .collect();
     let numbers = first
@@ -112,7 +112,7 @@ pub fn one_by_one(
             changes.push((key.to_owned(), node.value.to_toml()));
         }
     }
-    let alone = changes.into_iter().filter(|(key, _)| !matches!(key.as_str(), "name" | "summary"));
+    let alone = changes.into_iter().filter(|(key, _)| !is_said(key));
     Ok(alone
         .map(|(key, value)| {
             let numbers = again(&[(key.clone(), value.clone())]).map(|after| {
@@ -131,6 +131,11 @@ pub fn one_by_one(
             Alone { key, value, numbers }
         })
         .collect())
+}
+
+/// What is said of a machine and changes nothing about it.
+fn is_said(key: &str) -> bool {
+    matches!(key, "name" | "summary") || (key.starts_with("component.") && key.ends_with(".source"))
 }
 
 /// Every value of a document by its key path.

@@ -61,7 +61,10 @@ impl Evaluator {
             let Of::Peak(name) = of else { return Err("nothing is computed".to_owned()) };
             let hardware = Hardware::load(machine, set).map_err(|e| e.to_string())?;
             let peak = ohmic_metrics::peak(&hardware).map_err(|e| e.to_string())?;
-            let missing = || format!("`{name}` names no component of `{machine}`");
+            let missing = || {
+                let known: Vec<&str> = peak.components.iter().map(|c| c.name.as_str()).collect();
+                format!("`{name}` names no component of `{machine}`; it has {}", known.join(", "))
+            };
             return Ok(Ok(peak.figure(name).ok_or_else(missing)?));
         };
         let ran = data.as_ref().map(|data| Ran { data: data.clone(), images: *images, trials: *trials });
@@ -71,8 +74,10 @@ impl Evaluator {
         };
         let values: Vec<f64> = records.iter().filter_map(|r| r.get(column)?.number()).collect();
         if values.len() < records.len() {
-            let what = if data.is_some() { "of a run" } else { "with assumed activity" };
-            return Err(format!("there is no column `{column}` in the results {what}"));
+            return Err(match data {
+                Some(_) => format!("there is no number under `{column}` in the results of the run"),
+                None => format!("`{column}` needs a run: add `data`, the data set"),
+            });
         }
         let mean = values.iter().sum::<f64>() / values.len() as f64;
         let unit = ohmic_metrics::column(column).map_or(String::new(), |c| c.unit);

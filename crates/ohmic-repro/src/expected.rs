@@ -2,7 +2,7 @@
 
 use crate::Error;
 use ohmic_config::document::{Node, Value as Written};
-use ohmic_config::quantity::{Dimension, Quantity};
+use ohmic_config::quantity::{Dimension, NotAQuantity, Quantity};
 use ohmic_config::{Document, KeyDoc, Section, SourceText};
 use ohmic_metrics::PEAK_FIGURES;
 use std::path::Path;
@@ -278,6 +278,11 @@ impl Expected {
             .into_iter()
             .map(|(name, s)| assumption(name, &s.with_keys(ASSUMPTION_KEYS)?, &figures))
             .collect::<Result<_, Error>>()?;
+        if figures.is_empty() {
+            let problem = "no figure is published here: nothing could be missed".to_owned();
+            let help = Some("add a section `[figure.<name>]`, see docs/guide/published.md".to_owned());
+            return Err(root.invalid(FIGURE.key, problem, vec![], help).into());
+        }
         Ok(Self { figures, assumptions })
     }
 }
@@ -374,13 +379,19 @@ fn value(s: &Section<'_>, node: &Node) -> Result<Value, Error> {
     };
     match &node.value {
         Written::Text(text) => match Quantity::parse(text) {
-            Ok(q) if q.value_si.is_finite() && q.value_si != 0.0 => Ok(Value::Quantity(q)),
-            Ok(_) => wrong(format!("{text} has no relative deviation")),
-            Err(problem) => wrong(format!("\"{text}\" is not a quantity ({problem:?})")),
+            Ok(q) if q.value_si.is_finite() && q.value_si > 0.0 => Ok(Value::Quantity(q)),
+            Ok(_) => wrong(format!("{text} is not finite and above 0: it has no relative deviation")),
+            Err(NotAQuantity::NoNumber) => wrong(format!("\"{text}\" does not begin with a number")),
+            Err(NotAQuantity::NoUnit) => {
+                wrong(format!("\"{text}\" has no unit; a number stands without quotes"))
+            }
+            Err(NotAQuantity::UnknownUnit(unit)) => wrong(format!("`{unit}` is no known unit")),
         },
-        Written::Integer(v) if *v != 0 => Ok(Value::Number(*v as f64)),
-        Written::Number(v) if v.is_finite() && *v != 0.0 => Ok(Value::Number(*v)),
-        Written::Integer(_) | Written::Number(_) => wrong("it has no relative deviation".to_owned()),
+        Written::Integer(v) if *v > 0 => Ok(Value::Number(*v as f64)),
+        Written::Number(v) if v.is_finite() && *v > 0.0 => Ok(Value::Number(*v)),
+        Written::Integer(_) | Written::Number(_) => {
+            wrong("it is not finite and above 0: it has no relative deviation".to_owned())
+        }
         other => wrong(format!("found {}", other.kind_name())),
     }
 }

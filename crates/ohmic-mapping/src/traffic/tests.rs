@@ -14,8 +14,7 @@ fn machine(more: &str) -> Hardware {
         .replace("cols = 128", "cols = 16")
         .replace("crossbars_per_macro = 8", "crossbars_per_macro = 1")
         .replace("macros_per_tile = 8", "macros_per_tile = 1")
-        .replace("bits = 8\nrange", "bits = 4\nrange")
-        .replace("kind = \"adc_zigzag\"\nvdd = \"0.9 V\"", "kind = \"adc_zigzag\"\nvdd = \"0.9 V\"");
+        .replace("bits = 8\nrange", "bits = 4\nrange");
     Hardware::from_text("machine.toml", &format!("{text}\n{more}")).unwrap()
 }
 

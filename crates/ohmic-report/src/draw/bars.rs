@@ -86,7 +86,7 @@ fn draw_panel<DB: DrawingBackend>(
                 c.line(&[(x, y - 3.5), (x, y + 3.5)], INK, 1.2)?;
             }
         }
-        c.text(&words[r], (to_x(ends[r]) + 4.0, y), 12.0, Anchor::Left, INK)?;
+        c.text(&words[r], (to_x(ends[r].max(0.0)) + 4.0, y), 12.0, Anchor::Left, INK)?;
     }
     c.line(&[(left, TOP), (left, bottom), (right, bottom)], INK, 1.0)?;
     let title = fitted(&with_unit(&panel.title, &unit), TITLE, right - left + GAP);

@@ -29,7 +29,11 @@ pub(crate) fn run(args: &CompareArgs, common: Common) -> Result<Answer> {
         Some(ran) => format!("mean over {} images of {}", ran.images, ran.data),
         None => "with the activity that each file assumes".to_owned(),
     };
-    let mut text = format!("{on}, {with}; in brackets relative to {}\n", args.machines[0]);
+    let mut text = format!(
+        "{on}, {with}; in brackets relative to {}.\nbits: of weights x inputs; mostly of: the component that takes most of \
+         the energy (chip links that one file has and another leaves out are no difference of the arrays)\n",
+        args.machines[0]
+    );
     for rows in all.chunks(args.machines.len()) {
         text.push_str(&format!("\n{}\n{}", rows[0].network, table(rows)));
     }
@@ -62,23 +66,43 @@ fn table(rows: &[Compared]) -> String {
     let lines: Vec<Vec<String>> = rows
         .iter()
         .map(|c| {
+            if c.copies < 1.0 {
+                return vec![c.machine.clone(), "does not fit".to_owned()];
+            }
+            let largest = c.energies.iter().max_by(|a, b| a.1.total_cmp(&b.1));
+            let mostly = largest.map_or("-".to_owned(), |(name, joule)| {
+                format!("{name} {:.0} %", 100.0 * joule / c.energy_joule)
+            });
             vec![
                 c.machine.clone(),
-                if c.copies < 1.0 { "does not fit".to_owned() } else { digits(c.copies) },
+                digits(c.copies),
+                format!("{} x {}", c.bits.0, c.bits.1),
                 c.accuracy.map_or("-".to_owned(), percent),
                 beside(c.energy_joule, first.energy_joule, "J"),
+                mostly,
                 beside(c.latency_s, first.latency_s, "s"),
-                format!("{} ({} x)", digits(c.rate_hz), digits(c.rate_hz / first.rate_hz)),
+                beside(c.rate_hz, first.rate_hz, ""),
                 beside(c.area_m2, first.area_m2, "m2"),
                 digits(c.crossbars),
             ]
         })
         .collect();
-    let head = ["", "copies", "accuracy", "energy", "latency", "inferences per second", "area", "crossbars"];
+    let head = [
+        "",
+        "copies",
+        "bits",
+        "accuracy",
+        "energy",
+        "mostly of",
+        "latency",
+        "inferences per second",
+        "area",
+        "crossbars",
+    ];
     text::columns(&head, &lines)
 }
 
-/// Energy, rate and rate per area of every pair, in decades from the first machine's.
+/// Energy and rate per area of every pair, in decades from the first machine's.
 fn ratios(all: &[Compared], machines: usize) -> Chart {
     let others: Vec<(&Compared, &Compared)> =
         all.chunks(machines).flat_map(|rows| rows[1..].iter().map(|c| (c, &rows[0]))).collect();
@@ -95,11 +119,7 @@ fn ratios(all: &[Compared], machines: usize) -> Chart {
     Chart::Bars(Bars {
         rows: others.iter().map(|(c, _)| label(c, all.len() > machines)).collect(),
         parts: Vec::new(),
-        panels: vec![
-            panel("log10 energy", |c| c.energy_joule),
-            panel("log10 rate", |c| c.rate_hz),
-            panel("log10 rate / area", Compared::density),
-        ],
+        panels: vec![panel("log10 energy", |c| c.energy_joule), panel("log10 rate/area", Compared::density)],
     })
 }
 

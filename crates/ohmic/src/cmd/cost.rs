@@ -188,6 +188,11 @@ pub(crate) fn breakdown(costing: &Costing<'_>) -> String {
         ("latency", quantity(cost.latency_s, "s")),
         ("inferences per second", format!("{}{bottleneck}", text::digits(rate))),
         ("area", quantity(area, "m2")),
+        ("stands on", {
+            let (plan, many) =
+                (costing.plan, |n: usize, what: &str| format!("{n} {what}{}", if n == 1 { "" } else { "s" }));
+            [many(plan.crossbars, "crossbar"), many(plan.tiles, "tile"), many(plan.chips, "chip")].join(", ")
+        }),
         (
             "operations per energy",
             format!(

@@ -22,7 +22,7 @@ pub(crate) fn run(args: &DiffArgs, common: Common) -> Result<Answer> {
     if found.settings.is_empty() {
         text.push_str("the same settings\n");
     } else {
-        let value = |v: &Option<toml::Value>| v.as_ref().map_or("-".to_owned(), short);
+        let value = |v: &Option<toml::Value>| v.as_ref().map_or("-".to_owned(), |v| clipped(&short(v)));
         let rows: Vec<Vec<String>> =
             found.settings.iter().map(|s| vec![s.key.clone(), value(&s.first), value(&s.second)]).collect();
         text.push_str(&text::columns(&["setting", "first", "second"], &rows));
@@ -35,7 +35,11 @@ pub(crate) fn run(args: &DiffArgs, common: Common) -> Result<Answer> {
             .numbers
             .iter()
             .map(|n| {
-                let written = |v: f64| if n.unit.is_empty() { digits(v) } else { quantity(v, &n.unit) };
+                let written = |v: f64| match n.unit.as_str() {
+                    "" => digits(v),
+                    "dB" => text::decibel(v),
+                    unit => quantity(v, unit),
+                };
                 vec![n.column.clone(), written(n.first), written(n.second), moved(n)]
             })
             .collect();
@@ -110,8 +114,9 @@ fn clipped(text: &str) -> String {
 
 fn moved(n: &NumberMoved) -> String {
     match n.unit.as_str() {
+        "dB" if !(n.second - n.first).is_finite() => "-".to_owned(),
         "dB" => format!("{:+.2} dB", n.second - n.first),
-        _ if n.column == "accuracy" => format!("{:+.2} points", 100.0 * (n.second - n.first)),
+        _ if n.column.contains("accuracy") => format!("{:+.2} points", 100.0 * (n.second - n.first)),
         _ if n.first != 0.0 => format!("{:+.1} %", 100.0 * (n.second / n.first - 1.0)),
         _ => "-".to_owned(),
     }

@@ -1,7 +1,7 @@
 //! `ohmic explain COLUMN --of DIR`: a cost number of a finished run, unfolded into events and unit costs.
 
 use crate::answer::Answer;
-use crate::text::{self, digits, quantity};
+use crate::text::{self, digits, percent, quantity};
 use anyhow::{Result, anyhow};
 use ohmic_repro::{Finished, Unfolded, unfold};
 use serde_json::{Value, json};
@@ -37,11 +37,26 @@ pub(crate) fn run(column: &str, folder: &Path, point: Option<usize>) -> Result<A
     }
     match column {
         "energy_per_inference" => {
-            let mut text = format!(
-                "energy_per_inference = {}\n",
-                quantity(parts.iter().map(|p| p.energy_joule).sum(), "J")
-            );
-            for part in parts.iter().filter(|p| p.energy_joule > 0.0) {
+            let whole: f64 = parts.iter().map(|p| p.energy_joule).sum();
+            let mut shares: Vec<&Unfolded> = parts.iter().filter(|p| p.energy_joule > 0.0).collect();
+            shares.sort_by(|a, b| b.energy_joule.total_cmp(&a.energy_joule));
+            let rows: Vec<Vec<String>> = shares
+                .iter()
+                .map(|p| {
+                    let (of_events, still) = (p.events_joule(), p.leakage_joule() + p.clocked_joule());
+                    vec![
+                        p.component.clone(),
+                        quantity(p.energy_joule, "J"),
+                        percent(p.energy_joule / whole),
+                        quantity(of_events, "J"),
+                        quantity(if still.abs() > 1e-9 * p.energy_joule { still } else { 0.0 }, "J"),
+                    ]
+                })
+                .collect();
+            let head = ["component", "energy", "share", "by events", "leakage and clocks"];
+            let mut text =
+                format!("energy_per_inference = {}\n\n{}", quantity(whole, "J"), text::columns(&head, &rows));
+            for part in shares {
                 text.push_str(&format!("\n{}", energy(part)));
             }
             Ok(Answer::done(text, to_json(&parts)))
@@ -76,7 +91,11 @@ fn energy(part: &Unfolded) -> String {
             vec![
                 t.event.name().to_owned(),
                 if t.event.unit() == "joule" { quantity(t.amount, "J") } else { digits(t.amount) },
-                if t.event.unit() == "joule" { digits(t.unit_joule) } else { quantity(t.unit_joule, "J") },
+                if t.event.unit() == "joule" {
+                    format!("{} J a J", digits(t.unit_joule))
+                } else {
+                    quantity(t.unit_joule, "J")
+                },
                 quantity(t.amount * t.unit_joule, "J"),
             ]
         })
@@ -127,7 +146,12 @@ fn by_formula(name: &str, run: &Finished) -> Result<Answer> {
     let inputs: Vec<(String, f64, String)> = run
         .columns()
         .iter()
-        .filter(|(c, _)| words.contains(&c.as_str()) || c.starts_with(&format!("{name}:")))
+        .filter(|(c, _)| {
+            let family = c.find(':').map_or("", |i| &c[..=i]);
+            words.contains(&c.as_str())
+                || (!family.is_empty() && words.contains(&family))
+                || c.starts_with(&format!("{name}:"))
+        })
         .filter_map(|(c, unit)| Some((c.clone(), run.mean(c)?, unit.clone())))
         .collect();
     let written = |v: f64, unit: &str| if unit.is_empty() { digits(v) } else { quantity(v, unit) };
