@@ -27,6 +27,7 @@ fn every_preset_prices_what_it_causes() {
         let applies = |event| match event {
             Event::SignApply => encoded.readouts.iter().any(|r| matches!(r.gain, Gain::PerFragment(_))),
             Event::SkipCheck => hw.dac().skipping() != Skipping::None,
+            Event::LinkByte => hw.interconnect().is_some(),
             Event::InputSumAdd => encoded.input_sum_scale.iter().any(|s| *s != 0),
             Event::WritePulse => hw.write().spec().is_some(),
             Event::VerifyRead => hw.write().verifies(),
