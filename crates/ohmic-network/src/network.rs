@@ -99,6 +99,9 @@ impl Node {
     }
 }
 
+/// Values that are hashed at a time.
+const HASHED: usize = 4096;
+
 /// Whether a network can be run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Weights {
@@ -212,8 +215,12 @@ impl Network {
             text(&mut hasher, &description.settings.to_string());
             for tensor in &description.tensors {
                 text(&mut hasher, &format!("{} {:?}", tensor.key, tensor.dims));
-                for value in tensor.values {
-                    hasher.update(&value.to_le_bytes());
+                // some at a time: a call a value would take longer than the hash
+                let mut bytes = Vec::with_capacity(4 * HASHED);
+                for values in tensor.values.chunks(HASHED) {
+                    bytes.clear();
+                    values.iter().for_each(|value| bytes.extend_from_slice(&value.to_le_bytes()));
+                    hasher.update(&bytes);
                 }
             }
         }
