@@ -14,7 +14,7 @@ use ohmic_numerics::Mat;
 /// Samples that are assumed: fractions of events become whole numbers of them.
 const SAMPLES: u64 = 1000;
 
-/// Activity and events, by layer index, of [`SAMPLES`] samples of a network whose digital layers compute
+/// Activity and events, by layer index, of 1000 samples of a network whose digital layers compute
 /// `digital_elements` elements a sample.
 ///
 /// # Errors
