@@ -1,6 +1,6 @@
 //! Laws of what tiles send each other: conservation, zeros, prices, contention; and what placement gains.
 
-#![allow(missing_docs, clippy::unwrap_used)]
+#![allow(missing_docs, clippy::unwrap_used, clippy::float_cmp)]
 
 use ohmic_hardware::{Event, Hardware, Placement};
 use ohmic_metrics::{Communication, Cost, assumed_cost, communication};
