@@ -51,8 +51,13 @@ fn draw_panel<DB: DrawingBackend>(
     // room behind the longest bar for its figure
     let word = words.iter().map(|w| text_width(w, 12.0)).fold(0.0, f64::max) + 8.0;
     let share = (1.0 - word / (right - left)).max(0.3);
-    let high = if most > 0.0 { most / share } else { 1.0 };
-    let scale = Scale::Linear { low: least.min(0.0), high };
+    let low = least.min(0.0);
+    let high = match most.max(0.0) {
+        most if low < 0.0 => most + (most - low) * (1.0 - share) / share,
+        most if most > 0.0 => most / share,
+        _ => 1.0,
+    };
+    let scale = Scale::Linear { low, high };
     let to_x = |v: f64| left + scale.place(v).clamp(0.0, 1.0) * (right - left);
     let ticks = scale.ticks(((right - left) / 52.0).max(2.0) as usize, factor);
     let mut free_from = left - 20.0;
