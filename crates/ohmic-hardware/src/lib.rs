@@ -6,6 +6,8 @@
 //! [`wires`], [`compensation`], [`interconnect`], [`component`].
 //! Knows no network.
 
+#![cfg_attr(test, allow(clippy::float_cmp))]
+
 pub mod adc;
 pub mod compensation;
 pub mod component;
