@@ -1,10 +1,10 @@
 //! What happened in a run, counted in integers so that order cannot matter.
 
-use crate::Error;
 use crate::design::Design;
 use ohmic_hardware::{Drive, Encoded, Event, Gain, Hardware, Skipping};
 use ohmic_mapping::{Block, LayerPlan};
 use ohmic_network::LayerId;
+use std::convert::Infallible;
 
 /// What one layer did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -124,10 +124,10 @@ pub(crate) struct ReadShape {
 
 impl ReadShape {
     /// `encoded` gives what a block of the layer is encoded into.
-    pub(crate) fn of<'a, T>(
+    pub(crate) fn of<'a, T, E>(
         plan: &'a LayerPlan,
-        mut encoded: impl FnMut(&'a Block) -> Result<T, Error>,
-    ) -> Result<Self, Error>
+        mut encoded: impl FnMut(&'a Block) -> Result<T, E>,
+    ) -> Result<Self, E>
     where
         T: std::borrow::Borrow<Encoded>,
     {
@@ -225,8 +225,8 @@ impl Design<'_> {
         let (Some(plan), Some(design)) = (&self.plan.layers[i], &self.layers[i]) else {
             return Events::NONE;
         };
-        let encoded = |block: &Block| Ok(&design.encoded[block.id.0 as usize]);
-        let Ok(read) = ReadShape::of(plan, encoded) else { return Events::NONE };
+        let encoded = |block: &Block| Ok::<_, Infallible>(&design.encoded[block.id.0 as usize]);
+        let Ok(read) = ReadShape::of(plan, encoded);
         let mut rows = row_conductance.iter();
         layer_events(self.hardware, plan, read, activity, |_, _| rows.next().copied().unwrap_or(0.0))
     }
